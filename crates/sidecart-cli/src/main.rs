@@ -1,0 +1,2 @@
+//! The `sidecart` program.
+fn main() {}

@@ -1,0 +1,214 @@
+use std::collections::HashMap;
+
+use crate::{ExternalId, ExternalIdRef, ItemId, Time};
+
+/// One basket of a customer's past.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PastBasket<'a> {
+    /// When it was bought.
+    pub time: Time,
+    /// What it held: known items, each once.
+    pub items: &'a [ItemId],
+}
+
+/// Baskets of one customer in rising time, with a view of the part before a time.
+///
+/// ```
+/// use sidecart_core::{History, ItemId, Time};
+///
+/// let mut history = History::default();
+/// history.push(Time(10), &[ItemId(1), ItemId(2)]);
+/// history.push(Time(20), &[ItemId(1)]);
+/// let before: Vec<_> = history.as_of(Time(20)).map(|b| b.time).collect();
+/// assert_eq!(before, [Time(10)]); // strictly before
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct History {
+    times: Vec<Time>,
+    offsets: Vec<usize>,
+    items: Vec<ItemId>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { times: Vec::new(), offsets: vec![0], items: Vec::new() }
+    }
+}
+
+impl History {
+    /// Empties it, keeping the memory.
+    pub fn clear(&mut self) {
+        self.times.clear();
+        self.offsets.truncate(1);
+        self.items.clear();
+    }
+
+    /// Appends a basket; times must not fall.
+    pub fn push(&mut self, time: Time, items: &[ItemId]) {
+        debug_assert!(self.times.last().is_none_or(|&last| last <= time), "times must not fall");
+        self.times.push(time);
+        self.items.extend_from_slice(items);
+        self.offsets.push(self.items.len());
+    }
+
+    /// Number of baskets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether there is no basket.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The basket at a position, oldest first.
+    #[must_use]
+    pub fn get(&self, position: usize) -> PastBasket<'_> {
+        PastBasket {
+            time: self.times[position],
+            items: &self.items[self.offsets[position]..self.offsets[position + 1]],
+        }
+    }
+
+    /// The baskets strictly before `time`, newest first.
+    pub fn as_of(&self, time: Time) -> impl ExactSizeIterator<Item = PastBasket<'_>> {
+        let n = self.times.partition_point(|&t| t < time);
+        (0..n).rev().map(|i| self.get(i))
+    }
+
+    /// Keeps the `n` newest baskets.
+    pub fn keep_newest(&mut self, n: usize) {
+        let drop = self.len().saturating_sub(n);
+        if drop > 0 {
+            let lines = self.offsets[drop];
+            self.times.drain(..drop);
+            self.items.drain(..lines);
+            self.offsets.drain(..drop);
+            for offset in &mut self.offsets {
+                *offset -= lines;
+            }
+        }
+    }
+}
+
+/// Why an [`EventLog`] refused a purchase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventLogError {
+    /// The log is full.
+    #[error("the event log holds its limit of {limit} lines; open it with a larger limit or retrain")]
+    Full {
+        /// Largest number of lines.
+        limit: usize,
+    },
+}
+
+/// Purchases made after an artifact was trained, by customer, bounded in memory.
+///
+/// It changes what is known of customers and what is popular, never neighbours or vectors.
+/// Customers keep their outside ids here, because new ones appear after training.
+#[derive(Clone, Debug)]
+pub struct EventLog {
+    customers: HashMap<ExternalId, History>,
+    n_lines: usize,
+    limit: usize,
+}
+
+impl EventLog {
+    /// An empty log of at most `limit` lines (one line = one item of one basket).
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self { customers: HashMap::new(), n_lines: 0, limit }
+    }
+
+    /// Appends a basket. A basket older than the customer's newest one is sorted in; a basket of
+    /// the same time stands behind its equals.
+    ///
+    /// # Errors
+    /// [`EventLogError::Full`]; nothing is then changed.
+    pub fn record(&mut self, customer: ExternalIdRef<'_>, time: Time, items: &[ItemId]) -> Result<(), EventLogError> {
+        if self.n_lines + items.len() > self.limit {
+            return Err(EventLogError::Full { limit: self.limit });
+        }
+        self.n_lines += items.len();
+        let history = self.customers.entry(customer.to_owned()).or_default();
+        let at = history.times.partition_point(|&t| t <= time);
+        if at == history.len() {
+            history.push(time, items);
+        } else {
+            let mut sorted = History::default();
+            for i in 0..at {
+                let basket = history.get(i);
+                sorted.push(basket.time, basket.items);
+            }
+            sorted.push(time, items);
+            for i in at..history.len() {
+                let basket = history.get(i);
+                sorted.push(basket.time, basket.items);
+            }
+            *history = sorted;
+        }
+        Ok(())
+    }
+
+    /// What is known of a customer since training.
+    #[must_use]
+    pub fn customer(&self, customer: &ExternalId) -> Option<&History> {
+        self.customers.get(customer)
+    }
+
+    /// Number of lines held.
+    #[must_use]
+    pub fn n_lines(&self) -> usize {
+        self.n_lines
+    }
+
+    /// Number of customers with a purchase.
+    #[must_use]
+    pub fn n_customers(&self) -> usize {
+        self.customers.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_log_is_sorted_and_as_of_is_strict(times in proptest::collection::vec(0i64..20, 0..30), at in 0i64..22) {
+            let mut log = EventLog::with_limit(1000);
+            for (i, &t) in times.iter().enumerate() {
+                log.record(ExternalIdRef::Int(1), Time(t), &[ItemId(i as u32)]).unwrap();
+            }
+            let empty = History::default();
+            let history = log.customer(&ExternalId::Int(1)).unwrap_or(&empty);
+            let seen: Vec<i64> = history.as_of(Time(at)).map(|b| b.time.0).collect();
+            let mut plain: Vec<i64> = times.iter().copied().filter(|&t| t < at).collect();
+            plain.sort_unstable_by(|a, b| b.cmp(a));
+            prop_assert_eq!(seen, plain);
+        }
+    }
+
+    #[test]
+    fn a_full_log_says_so_and_keeps_what_it_has() {
+        let mut log = EventLog::with_limit(2);
+        log.record(ExternalIdRef::Text("a"), Time(1), &[ItemId(0), ItemId(1)]).unwrap();
+        assert_eq!(log.record(ExternalIdRef::Text("a"), Time(2), &[ItemId(0)]), Err(EventLogError::Full { limit: 2 }));
+        assert_eq!((log.n_lines(), log.n_customers()), (2, 1));
+    }
+
+    #[test]
+    fn keeps_the_newest() {
+        let mut history = History::default();
+        for t in 0..5 {
+            history.push(Time(t), &[ItemId(t as u32)]);
+        }
+        history.keep_newest(2);
+        let left: Vec<u32> = history.as_of(Time(9)).map(|b| b.items[0].0).collect();
+        assert_eq!(left, [4, 3]);
+    }
+}

@@ -1,0 +1,312 @@
+use std::collections::BTreeMap;
+
+use sidecart_core::{ExternalId, ExternalIdRef, IdTable, Money, TextTable, Time};
+
+use super::columns::BadValue;
+use super::side_table::{Column, Kind, SideTable, Values, known, list, needed};
+use super::summary::{IngestSummary, Rule};
+use crate::config::SideTableConfig;
+use crate::error::Result;
+
+/// A label per row out of a sorted set, as codes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Labels {
+    /// What the labels are: the caller's column.
+    pub name: String,
+    /// Position in `values` for every row; `u32::MAX` where there is none.
+    pub codes: Vec<u32>,
+    /// The distinct labels in byte order.
+    pub values: TextTable,
+}
+
+impl Labels {
+    /// "No label".
+    pub const NONE: u32 = u32::MAX;
+
+    /// Codes labels by their rank among the distinct ones.
+    #[must_use]
+    pub fn from_texts(name: impl Into<String>, texts: &[Option<String>]) -> Self {
+        let ranks: BTreeMap<&str, u32> = {
+            let mut distinct: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            distinct.into_iter().zip(0..).collect()
+        };
+        Self {
+            name: name.into(),
+            codes: texts.iter().map(|t| t.as_deref().map_or(Self::NONE, |t| ranks[t])).collect(),
+            values: ranks.keys().collect(),
+        }
+    }
+
+    /// The label of a row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let code = *self.codes.get(row)?;
+        (code != Self::NONE).then(|| self.values.get(code as usize))
+    }
+}
+
+/// What the shop knows of its items, one row an item in the order of `ids`.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ItemTable {
+    /// Outside ids, sorted.
+    pub ids: IdTable,
+    /// Readable names.
+    pub names: Option<Vec<Option<String>>>,
+    /// Category levels from coarse to fine.
+    pub categories: Vec<Labels>,
+    /// Brand.
+    pub brand: Option<Labels>,
+    /// Manufacturer.
+    pub manufacturer: Option<Labels>,
+    /// Whether the item is the shop's own brand.
+    pub private_label: Option<Labels>,
+    /// Size text as given.
+    pub size: Option<Labels>,
+    /// Size in grams, millilitres or pieces, parsed from the text.
+    pub size_amount: Option<Vec<Option<(f64, SizeUnit)>>>,
+    /// Shelf price per piece.
+    pub price: Option<Vec<Option<Money>>>,
+    /// Cost per piece (price - margin where only the margin is given).
+    pub cost: Option<Vec<Option<Money>>>,
+    /// Pieces in stock; none = without limit.
+    pub stock: Option<Vec<Option<f64>>>,
+    /// First day of sale.
+    pub first_sold: Option<Vec<Option<Time>>>,
+    /// The ladder the shop puts the item in.
+    pub ladder: Option<Labels>,
+    /// The item's place in its ladder.
+    pub tier: Option<Vec<Option<f64>>>,
+    /// The item that this one needs.
+    pub add_on_for: Option<Vec<Option<ExternalId>>>,
+    /// Further columns for features and filters.
+    pub attributes: Vec<Labels>,
+}
+
+/// What a size counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SizeUnit {
+    /// Grams.
+    Gram,
+    /// Millilitres.
+    Millilitre,
+    /// Pieces.
+    Piece,
+    /// Metres of length.
+    Metre,
+}
+
+const COLUMNS: [super::side_table::Known; 16] = [
+    needed("item_id", Kind::Id),
+    known("name", Kind::Label),
+    list("category", Kind::Label),
+    known("brand", Kind::Label),
+    known("manufacturer", Kind::Label),
+    known("private_label", Kind::Label),
+    known("size", Kind::Label),
+    known("price", Kind::Number),
+    known("cost", Kind::Number),
+    known("margin", Kind::Number),
+    known("stock", Kind::Number),
+    known("first_sold", Kind::Time),
+    known("ladder", Kind::Label),
+    known("tier", Kind::Number),
+    known("add_on_for", Kind::Id),
+    list("attributes", Kind::Label),
+];
+
+/// Reads the item table.
+///
+/// # Errors
+/// Any [`Error`](crate::Error) about files, columns and rows; an item id that stands twice, a
+/// negative price, cost or stock are bad rows.
+pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)> {
+    let mut table = SideTable::read("items", config, &COLUMNS, false)?;
+    let (id_column, ids) = table.take_ids("item_id")?;
+    let names = table.take_labels("name");
+    let categories = table.take("category");
+    let brand = table.take_labels("brand");
+    let manufacturer = table.take_labels("manufacturer");
+    let private_label = table.take_labels("private_label");
+    let size = table.take_labels("size");
+    let amount = "an amount is negative or beyond a thousand million";
+    let price = table.take_numbers("price", 0.0..=Money::MAX_ROW, amount)?;
+    let cost = table.take_numbers("cost", 0.0..=Money::MAX_ROW, amount)?;
+    let margin = table.take_numbers("margin", -Money::MAX_ROW..=Money::MAX_ROW, "an amount is beyond a thousand million")?;
+    let stock = table.take_numbers("stock", 0.0..=1e12, "a stock is negative")?;
+    let first_sold = match table.take("first_sold").pop() {
+        Some(Column { values: Values::Times(times), .. }) => Some(times),
+        _ => None,
+    };
+    let ladder = table.take_labels("ladder");
+    let tier = table.take_numbers("tier", 0.0..=1e6, "a tier is negative or above a million")?;
+    let add_on_for = match table.take("add_on_for").pop() {
+        Some(Column { values: Values::Ids(ids), .. }) => Some(ids),
+        _ => None,
+    };
+    let attributes = table.take("attributes");
+
+    let order = sorted_distinct_rows(&mut table, &id_column, &ids)?;
+    let pick = |values: &[Option<String>]| -> Vec<Option<String>> {
+        order.iter().map(|&row| values[row].clone().filter(|t| !t.trim().is_empty())).collect()
+    };
+    let pick_labels = |name: &str, values: &Option<Vec<Option<String>>>| {
+        values.as_ref().map(|values| Labels::from_texts(name, &pick(values)))
+    };
+    let pick_columns = |columns: &[Column]| -> Vec<Labels> {
+        columns
+            .iter()
+            .filter_map(|column| match &column.values {
+                Values::Labels(values) => Some(Labels::from_texts(column.source.clone(), &pick(values))),
+                _ => None,
+            })
+            .collect()
+    };
+    let pick_money = |values: &Option<Vec<Option<f64>>>| -> Option<Vec<Option<Money>>> {
+        values.as_ref().map(|v| order.iter().map(|&row| v[row].and_then(Money::from_f64)).collect())
+    };
+    let pick_numbers = |values: &Option<Vec<Option<f64>>>| -> Option<Vec<Option<f64>>> {
+        values.as_ref().map(|v| order.iter().map(|&row| v[row]).collect())
+    };
+    let price = pick_money(&price);
+    let margin = pick_money(&margin);
+    let cost = match (pick_money(&cost), &price, margin) {
+        (Some(cost), _, _) => Some(cost),
+        (None, Some(price), Some(margin)) => {
+            Some(price.iter().zip(margin).map(|(p, m)| Some(Money(p.as_ref()?.0 - m?.0))).collect())
+        }
+        _ => None,
+    };
+    let size = pick_labels("size", &size);
+    let size_amount: Option<Vec<_>> =
+        size.as_ref().map(|size| (0..order.len()).map(|row| size.get(row).and_then(parse_size)).collect());
+    if let (Some(size), Some(amounts)) = (&size, &size_amount) {
+        let unreadable = (0..order.len()).filter(|&row| size.get(row).is_some() && amounts[row].is_none()).count();
+        table.summary.count(Rule::UnreadableSize, unreadable as u64);
+    }
+    let ids = order.iter().filter_map(|&row| ids[row].clone());
+    let items = ItemTable {
+        ids: id_table(ids),
+        names: names.as_ref().map(|names| pick(names)),
+        categories: pick_columns(&categories),
+        brand: pick_labels("brand", &brand),
+        manufacturer: pick_labels("manufacturer", &manufacturer),
+        private_label: pick_labels("private_label", &private_label),
+        size,
+        size_amount,
+        price,
+        cost,
+        stock: pick_numbers(&stock),
+        first_sold: first_sold.map(|v| order.iter().map(|&row| v[row].map(Time)).collect()),
+        ladder: pick_labels("ladder", &ladder),
+        tier: pick_numbers(&tier),
+        add_on_for: add_on_for.map(|v| order.iter().map(|&row| v[row].clone()).collect()),
+        attributes: pick_columns(&attributes),
+    };
+    Ok((items, table.summary))
+}
+
+/// Rows in the order of their ids; a repeated id is a bad row.
+pub(crate) fn sorted_distinct_rows(
+    table: &mut SideTable,
+    column: &str,
+    ids: &[Option<ExternalId>],
+) -> Result<Vec<usize>> {
+    let mut order: Vec<usize> = (0..table.n_rows()).filter(|&row| !table.is_dropped(row)).collect();
+    order.sort_by(|&a, &b| ids[a].cmp(&ids[b]).then(a.cmp(&b)));
+    let repeats: Vec<usize> = order.windows(2).filter(|w| ids[w[0]] == ids[w[1]]).map(|w| w[1]).collect();
+    for row in repeats.iter().copied().collect::<std::collections::BTreeSet<_>>() {
+        let value = ids[row].as_ref().map_or_else(String::new, ToString::to_string);
+        table.bad_row(row, column, BadValue::new(value, "an id stands twice", "keep one row for each id"))?;
+    }
+    order.retain(|&row| !table.is_dropped(row));
+    Ok(order)
+}
+
+pub(crate) fn id_table(sorted: impl Iterator<Item = ExternalId>) -> IdTable {
+    let mut ints = Vec::new();
+    let mut texts = TextTable::default();
+    for id in sorted {
+        match id.as_ref() {
+            ExternalIdRef::Int(id) => ints.push(id),
+            ExternalIdRef::Text(id) => texts.push(id),
+        }
+    }
+    if texts.is_empty() { IdTable::Int(ints) } else { IdTable::Text(texts) }
+}
+
+/// Reads "16 OZ", "1.5 L", "2 x 500 ml", "12 CT" as an amount in grams, millilitres, metres or
+/// pieces. `None` where the text names no known unit.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<(f64, SizeUnit)> {
+    let text = text.trim().to_ascii_lowercase();
+    let (factor, rest) = match text.split_once(" x ").or_else(|| text.split_once('x')) {
+        Some((n, rest)) if n.trim().parse::<f64>().is_ok() => (n.trim().parse::<f64>().ok()?, rest.trim().to_owned()),
+        _ => (1.0, text),
+    };
+    let split = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ',' || c == '/' || c == ' '))?;
+    let (number, unit) = rest.split_at(split);
+    let amount = parse_amount(number.trim())?;
+    let unit = unit.trim().trim_end_matches('.');
+    let unit = unit.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (scale, unit) = match unit.as_str() {
+        "g" | "gr" | "gm" | "gram" | "grams" => (1.0, SizeUnit::Gram),
+        "kg" | "kilo" => (1000.0, SizeUnit::Gram),
+        "mg" => (0.001, SizeUnit::Gram),
+        "oz" | "ounce" | "ounces" => (28.349_523_125, SizeUnit::Gram),
+        "lb" | "lbs" | "pound" | "pounds" => (453.592_37, SizeUnit::Gram),
+        "ml" => (1.0, SizeUnit::Millilitre),
+        "cl" => (10.0, SizeUnit::Millilitre),
+        "l" | "lt" | "ltr" | "liter" | "litre" => (1000.0, SizeUnit::Millilitre),
+        "fl oz" | "floz" => (29.573_529_562_5, SizeUnit::Millilitre),
+        "pt" | "pint" => (473.176_473, SizeUnit::Millilitre),
+        "qt" | "quart" => (946.352_946, SizeUnit::Millilitre),
+        "gal" | "ga" | "gallon" => (3785.411_784, SizeUnit::Millilitre),
+        "ct" | "count" | "pk" | "pack" | "pc" | "pcs" | "ea" | "each" | "pieces" | "stk" => (1.0, SizeUnit::Piece),
+        "dz" | "doz" | "dozen" => (12.0, SizeUnit::Piece),
+        "m" | "metre" | "meter" => (1.0, SizeUnit::Metre),
+        "cm" => (0.01, SizeUnit::Metre),
+        "in" | "inch" => (0.0254, SizeUnit::Metre),
+        "ft" | "feet" => (0.3048, SizeUnit::Metre),
+        _ => return None,
+    };
+    let amount = factor * amount * scale;
+    (amount.is_finite() && amount > 0.0).then_some((amount, unit))
+}
+
+/// `12`, `1.5`, `1,5`, `1/2` or `1 1/2`.
+fn parse_amount(text: &str) -> Option<f64> {
+    let mut sum = 0.0;
+    for part in text.split_whitespace() {
+        sum += match part.split_once('/') {
+            Some((a, b)) => a.parse::<f64>().ok()? / b.parse::<f64>().ok()?,
+            None => part.replace(',', ".").parse::<f64>().ok()?,
+        };
+    }
+    (sum > 0.0).then_some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        let grams = |text| parse_size(text).map(|(a, u)| (a.round() as i64, u));
+        assert_eq!(grams("16 OZ"), Some((454, SizeUnit::Gram)));
+        assert_eq!(grams("1.5 L"), Some((1500, SizeUnit::Millilitre)));
+        assert_eq!(grams("2 x 500 ml"), Some((1000, SizeUnit::Millilitre)));
+        assert_eq!(grams("12CT"), Some((12, SizeUnit::Piece)));
+        assert_eq!(grams("1 1/2 LB"), Some((680, SizeUnit::Gram)));
+        assert_eq!(grams("large"), None);
+        assert_eq!(grams(""), None);
+    }
+
+    #[test]
+    fn labels_are_ranked() {
+        let labels = Labels::from_texts("brand", &[Some("b".into()), None, Some("a".into()), Some("b".into())]);
+        assert_eq!(labels.codes, [1, Labels::NONE, 0, 1]);
+        assert_eq!((labels.get(2), labels.get(1)), (Some("a"), None));
+    }
+}

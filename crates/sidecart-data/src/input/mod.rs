@@ -1,0 +1,26 @@
+//! Parquet files to validated rows.
+
+mod columns;
+mod customers;
+mod files;
+mod interner;
+mod items;
+mod partitions;
+mod promotions;
+mod purchases;
+mod queries;
+mod side_table;
+mod summary;
+
+pub use customers::{CustomerTable, read_customers};
+pub use items::{ItemTable, Labels, SizeUnit, parse_size, read_items};
+pub use promotions::{Promotion, read_promotions};
+pub use purchases::{ReadOptions, read_purchases};
+pub use queries::{Answer, AnswerWriter, Query, QueryBatch, read_queries};
+pub use summary::{IngestSummary, Rule, RuleCount};
+
+/// Pieces of the reading phase that the ledger is built from.
+pub(crate) mod parts {
+    pub(crate) use super::interner::{Interner, show_basket_key};
+    pub(crate) use super::partitions::{N_PARTITIONS, NO_PRICE, Partitions, Row};
+}

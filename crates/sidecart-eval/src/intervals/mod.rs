@@ -1,0 +1,34 @@
+//! Intervals: the cluster bootstrap for means and Wilson's interval for proportions.
+
+mod bootstrap;
+mod wilson;
+
+use serde::{Deserialize, Serialize};
+
+pub use bootstrap::{Bootstrap, ClusterTable};
+pub use wilson::wilson;
+
+/// A value with its 95 % interval; `low <= value <= high`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The value.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// The longer of the two arms, for `value ± margin`.
+    #[must_use]
+    pub fn margin(&self) -> f64 {
+        (self.value - self.low).max(self.high - self.value)
+    }
+
+    /// Whether the interval lies on one side of zero.
+    #[must_use]
+    pub fn excludes_zero(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}

@@ -1,0 +1,119 @@
+use super::numbers::count;
+use super::{Report, SliceFacts, SliceKind, SliceState};
+use crate::metrics::{COVERAGE_EXPLANATION, Metric, POPULARITY_EXPLANATION};
+
+impl Report {
+    /// The report as aligned text for a terminal, with a legend.
+    #[must_use]
+    pub fn to_table(&self) -> String {
+        let mut lines = self.fact_lines();
+        let blocks = self.slices.iter().enumerate().filter(|(_, slice)| slice.kind != SliceKind::Segment);
+        for (slice_idx, slice) in blocks {
+            lines.push(String::new());
+            lines.push(slice_heading(slice));
+            lines.extend(align(&self.slice_grid(slice_idx, slice)));
+        }
+        if self.slices.iter().any(|slice| slice.kind == SliceKind::Segment) {
+            lines.push(String::new());
+            lines.push("HR@10 by segment".into());
+            lines.extend(align(&self.segment_grid()));
+        }
+        lines.push(String::new());
+        lines.extend(self.legend().into_iter().map(|(term, words)| format!("{term:<12}{words}")));
+        if !self.warnings.is_empty() {
+            lines.push(String::new());
+            lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    /// Where the cases come from, a sentence a line.
+    pub(super) fn fact_lines(&self) -> Vec<String> {
+        let facts = &self.protocol;
+        let mut lines = vec![format!(
+            "{} evaluation: {} cases of {} customers and {} anonymous baskets (seed {})",
+            facts.protocol,
+            count(facts.n_cases),
+            count(facts.n_customers),
+            count(facts.n_anonymous_cases),
+            facts.seed
+        )];
+        let since = facts.split_time.as_ref().map_or_else(String::new, |time| format!(" from {time} on"));
+        lines.push(format!(
+            "{} test baskets{since}: {} skipped with fewer than two known items, {} left out of the sample",
+            count(facts.n_test_baskets),
+            count(facts.n_skipped_baskets),
+            count(facts.n_unsampled_baskets)
+        ));
+        lines.push(format!(
+            "{} known items, each in at least {} of {} training baskets; {} items of test baskets were unknown",
+            count(facts.n_vocabulary),
+            facts.min_item_baskets,
+            count(facts.n_training_baskets),
+            count(facts.n_unknown_lines)
+        ));
+        lines.push(format!(
+            "the {} most popular items are the head (bestsellers), all others the tail",
+            count(facts.n_head)
+        ));
+        lines
+    }
+
+    /// Each term of the report with its meaning.
+    pub(super) fn legend(&self) -> Vec<(&'static str, String)> {
+        let mut legend: Vec<_> = Metric::ALL.map(|metric| (metric.label(), metric.explanation().to_owned())).into();
+        legend.push(("coverage", COVERAGE_EXPLANATION.into()));
+        legend.push(("popularity", POPULARITY_EXPLANATION.into()));
+        let facts = &self.intervals;
+        legend.push((
+            "±",
+            format!(
+                "longer arm of the {:.0} % interval ({}, {} resamples)",
+                facts.level * 100.0,
+                facts.method,
+                count(facts.resamples)
+            ),
+        ));
+        if let Some(reference) = &self.reference {
+            legend.push(("vs", format!("HR@10 minus that of {reference} on the same cases; * = interval excludes 0")));
+        }
+        legend.push(("-", format!("not measured; in a slice: fewer than {} cases, (cases)", facts.min_cases)));
+        legend
+    }
+}
+
+fn slice_heading(slice: &SliceFacts) -> String {
+    let care = match slice.state {
+        SliceState::Measured => "",
+        SliceState::Few => " - few, read with care",
+        SliceState::Refused => " - too few to show a value",
+    };
+    format!("{} ({} cases{care})", slice.title(), count(slice.n_cases))
+}
+
+/// Pads columns to equal width: the first to the left, the others to the right.
+fn align(grid: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| grid.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..grid[0].len()).map(width).collect();
+    grid.iter()
+        .map(|row| {
+            let mut line = format!("  {:<width$}", row[0], width = widths[0]);
+            for (cell, width) in row[1..].iter().zip(&widths[1..]) {
+                line.push_str(&format!("  {cell:>width$}"));
+            }
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_by_characters() {
+        let grid = [["a", "x", "12"], ["bcd", ".1 ±.2", "3"]].map(|row| row.map(String::from).to_vec());
+        assert_eq!(align(&grid), ["  a         x  12", "  bcd  .1 ±.2   3"]);
+    }
+}

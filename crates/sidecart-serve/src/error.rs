@@ -1,0 +1,69 @@
+use sidecart_artifact::ErrorClass;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong when a model is opened or asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The files of the model are missing, damaged or of another format.
+    #[error(transparent)]
+    Artifact(#[from] sidecart_artifact::Error),
+    /// The tensors of a model contradict each other.
+    #[error("{section}: {problem}: expected {expected}, got {got}; train the model again")]
+    Model {
+        /// The tensor.
+        section: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+        /// What the format says.
+        expected: String,
+        /// What the file says.
+        got: String,
+    },
+    /// The settings stored with a model cannot be read.
+    #[error("settings of the model: {problem}; train the model again")]
+    Settings {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A query asks for more than the limits allow.
+    #[error("{field} = {got}: expected {expected}")]
+    Query {
+        /// The field of the query.
+        field: &'static str,
+        /// The value given.
+        got: String,
+        /// The range.
+        expected: String,
+    },
+    /// A part of the model was asked for that it does not have.
+    #[error("this model has no {what}; it has: {available}")]
+    NoSuchPart {
+        /// What was asked for.
+        what: String,
+        /// The parts there are.
+        available: String,
+    },
+    /// A kernel refused a stored vector.
+    #[error("{section}: {source}; train the model again")]
+    Kernel {
+        /// The tensor.
+        section: &'static str,
+        /// The kernel's words.
+        source: sidecart_kernels::KernelError,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Artifact(error) => error.class(),
+            Self::Model { .. } | Self::Settings { .. } | Self::Kernel { .. } => ErrorClass::Data,
+            Self::Query { .. } | Self::NoSuchPart { .. } => ErrorClass::Caller,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The tensors of a model, checked once and then read as plain slices.
+
+use sidecart_artifact::{Container, Section, read_id_table, read_texts};
+use sidecart_core::{Clock, IdTable, ItemId, TextTable};
+use sidecart_kernels::{RowBias, ScanIndex};
+
+use crate::error::{Error, Result};
+use crate::sections as names;
+use crate::settings::ServingSettings;
+
+/// Lists of numbers by row: `offsets[row]..offsets[row + 1]`.
+pub(crate) struct Lists {
+    offsets: Section<u32>,
+    values: Section<u32>,
+}
+
+/// Neighbour lists with their scores.
+pub(crate) struct NeighbourLists {
+    lists: Lists,
+    scores: Section<f32>,
+}
+
+/// Associations that may be shown.
+pub(crate) struct AssociationLists {
+    lists: Lists,
+    customers: Section<u32>,
+    baskets: Section<u32>,
+    lifts: Section<f32>,
+}
+
+/// Vectors of the items.
+pub(crate) struct EmbeddingTables {
+    input: Section<f32>,
+    pub(crate) dims: usize,
+    pub(crate) scan: ScanIndex<Vec<f32>>,
+    pub(crate) bias: RowBias,
+}
+
+/// Newest baskets of each item, and the items of those baskets.
+pub(crate) struct BasketTables {
+    baskets: Lists,
+    postings: Lists,
+    pub(crate) n_baskets: usize,
+}
+
+/// A pair of items that is bought together more often than chance explains.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Association {
+    /// The other item.
+    pub item: ItemId,
+    /// Distinct customers who bought both in one basket.
+    pub n_customers: u32,
+    /// Baskets that hold both.
+    pub n_baskets: u32,
+    /// How many times more often than by chance.
+    pub lift: f32,
+}
+
+/// A trained model in memory.
+pub struct Model {
+    container: Container,
+    settings: ServingSettings,
+    clock: Clock,
+    items: IdTable,
+    names: Option<TextTable>,
+    item_baskets: Section<u32>,
+    item_customers: Section<u32>,
+    popular: Section<u32>,
+    neighbours: Option<NeighbourLists>,
+    associations: Option<AssociationLists>,
+    embeddings: Option<EmbeddingTables>,
+    baskets: Option<BasketTables>,
+    pub(crate) idf: Vec<f32>,
+}
+
+fn model_error(section: &'static str, problem: &'static str, expected: impl ToString, got: impl ToString) -> Error {
+    Error::Model { section, problem, expected: expected.to_string(), got: got.to_string() }
+}
+
+impl Lists {
+    /// Checks that offsets rise from 0 to the number of values and every value is below `limit`.
+    fn read(
+        container: &Container,
+        offsets_name: &'static str,
+        values_name: &'static str,
+        n_rows: usize,
+        limit: usize,
+    ) -> Result<Self> {
+        let offsets = container.vector::<u32>(offsets_name, n_rows + 1)?;
+        let values = container.section::<u32>(values_name)?;
+        let view = container.get(&offsets);
+        if view.first() != Some(&0) || view.last().map(|&o| o as usize) != Some(values.len()) {
+            return Err(model_error(
+                offsets_name,
+                "offsets do not span the values",
+                format!("0..{}", values.len()),
+                format!("{:?}..{:?}", view.first(), view.last()),
+            ));
+        }
+        if let Some(at) = view.windows(2).position(|w| w[0] > w[1]) {
+            return Err(model_error(offsets_name, "offsets fall", format!(">= {}", view[at]), view[at + 1]));
+        }
+        // One pass for the maximum vectorises; a search for the first offender would not.
+        let largest = container.get(&values).iter().fold(0, |most, &v| most.max(v));
+        if values.len() > 0 && largest as usize >= limit {
+            return Err(model_error(values_name, "a number is out of range", format!("< {limit}"), largest));
+        }
+        Ok(Self { offsets, values })
+    }
+
+    #[inline]
+    fn range(&self, container: &Container, row: usize) -> std::ops::Range<usize> {
+        let offsets = container.get(&self.offsets);
+        offsets[row] as usize..offsets[row + 1] as usize
+    }
+}
+
+impl Model {
+    /// Reads a model out of a checked container.
+    ///
+    /// Every offset, id and float is checked before the first view is handed out. O(bytes).
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] for a missing or misshapen tensor, [`Error::Model`] where tensors
+    /// contradict each other.
+    pub fn read(container: Container, settings: ServingSettings, clock: Clock) -> Result<Self> {
+        container.require_finite()?;
+        let items = read_id_table(&container, names::ITEM_IDS)?;
+        let n_items = items.len();
+        let has_names = container.tensors().any(|(name, _)| name.starts_with(names::ITEM_NAMES));
+        let item_names = has_names.then(|| read_texts(&container, names::ITEM_NAMES)).transpose()?;
+        if let Some(texts) = item_names.as_ref().filter(|t| t.len() != n_items) {
+            return Err(model_error(names::ITEM_NAMES, "wrong number of names", n_items, texts.len()));
+        }
+        let item_baskets = container.vector::<u32>(names::ITEM_BASKETS, n_items)?;
+        let item_customers = container.vector::<u32>(names::ITEM_CUSTOMERS, n_items)?;
+        let popular = container.section::<u32>(names::POPULAR_ITEMS)?;
+        if let Some(&got) = container.get(&popular).iter().find(|&&i| i as usize >= n_items) {
+            return Err(model_error(names::POPULAR_ITEMS, "a number is out of range", format!("< {n_items}"), got));
+        }
+        let neighbours = container
+            .contains(names::NEIGHBOUR_OFFSETS)
+            .then(|| {
+                let lists =
+                    Lists::read(&container, names::NEIGHBOUR_OFFSETS, names::NEIGHBOUR_ITEMS, n_items, n_items)?;
+                let scores = container.vector::<f32>(names::NEIGHBOUR_SCORES, lists.values.len())?;
+                if container.get(&scores).iter().fold(0.0f32, |least, &s| least.min(s)) < 0.0 {
+                    return Err(model_error(names::NEIGHBOUR_SCORES, "a score is negative", ">= 0", "less"));
+                }
+                Ok(NeighbourLists { lists, scores })
+            })
+            .transpose()?;
+        let associations = container
+            .contains(names::ASSOCIATION_OFFSETS)
+            .then(|| -> Result<_> {
+                let lists =
+                    Lists::read(&container, names::ASSOCIATION_OFFSETS, names::ASSOCIATION_ITEMS, n_items, n_items)?;
+                let n = lists.values.len();
+                Ok(AssociationLists {
+                    customers: container.vector(names::ASSOCIATION_CUSTOMERS, n)?,
+                    baskets: container.vector(names::ASSOCIATION_BASKETS, n)?,
+                    lifts: container.vector(names::ASSOCIATION_LIFTS, n)?,
+                    lists,
+                })
+            })
+            .transpose()?;
+        let embeddings = container
+            .contains(names::EMBEDDING_OUTPUT)
+            .then(|| -> Result<_> {
+                let output = container.section::<f32>(names::EMBEDDING_OUTPUT)?;
+                let dims = output.cols();
+                if output.rows() != n_items || dims == 0 {
+                    return Err(model_error(names::EMBEDDING_OUTPUT, "wrong shape", format!("[{n_items}, >= 1]"), format!("[{}, {dims}]", output.rows())));
+                }
+                let input = container.matrix::<f32>(names::EMBEDDING_INPUT, n_items, dims)?;
+                let bias = container.vector::<f32>(names::EMBEDDING_BIAS, n_items)?;
+                let kernel = |section| move |source| Error::Kernel { section, source };
+                let scan = ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
+                let bias = RowBias::new(container.get(&bias)).map_err(kernel(names::EMBEDDING_BIAS))?;
+                Ok(EmbeddingTables { input, dims, scan, bias })
+            })
+            .transpose()?;
+        let baskets = container
+            .contains(names::BASKET_OFFSETS)
+            .then(|| -> Result<_> {
+                let n_baskets = container.section::<u32>(names::BASKET_OFFSETS)?.len().saturating_sub(1);
+                Ok(BasketTables {
+                    baskets: Lists::read(&container, names::BASKET_OFFSETS, names::BASKET_ITEMS, n_baskets, n_items)?,
+                    postings: Lists::read(&container, names::POSTING_OFFSETS, names::POSTING_BASKETS, n_items, n_baskets)?,
+                    n_baskets,
+                })
+            })
+            .transpose()?;
+        let n_training = settings.n_baskets.max(1) as f32;
+        let idf = container.get(&item_baskets).iter().map(|&n| (n_training / (n.max(1) as f32)).ln().max(0.0) + 1e-3).collect();
+        Ok(Self {
+            container,
+            settings,
+            clock,
+            items,
+            names: item_names,
+            item_baskets,
+            item_customers,
+            popular,
+            neighbours,
+            associations,
+            embeddings,
+            baskets,
+            idf,
+        })
+    }
+
+    /// Outside ids of the items; the position is the [`ItemId`].
+    #[must_use]
+    pub fn items(&self) -> &IdTable {
+        &self.items
+    }
+
+    /// The readable name of an item, where the shop gave one.
+    #[must_use]
+    pub fn name(&self, item: ItemId) -> Option<&str> {
+        self.names.as_ref().map(|names| names.get(item.index())).filter(|name| !name.is_empty())
+    }
+
+    /// The name of an item, or its id.
+    #[must_use]
+    pub fn label(&self, item: ItemId) -> String {
+        self.name(item).map_or_else(|| self.items.get(item.0).to_string(), str::to_owned)
+    }
+
+    /// Number of items.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// What times count.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How the parts are used.
+    #[must_use]
+    pub fn settings(&self) -> &ServingSettings {
+        &self.settings
+    }
+
+    /// Training baskets of every item.
+    #[must_use]
+    pub fn item_baskets(&self) -> &[u32] {
+        self.container.get(&self.item_baskets)
+    }
+
+    /// Distinct training customers of every item.
+    #[must_use]
+    pub fn item_customers(&self) -> &[u32] {
+        self.container.get(&self.item_customers)
+    }
+
+    /// Items that may be offered for being popular, best first.
+    #[must_use]
+    pub fn popular(&self) -> &[u32] {
+        self.container.get(&self.popular)
+    }
+
+    /// Neighbours of an item with their scores, best first; empty where there are none.
+    #[inline]
+    #[must_use]
+    pub fn neighbours(&self, item: ItemId) -> (&[u32], &[f32]) {
+        match &self.neighbours {
+            None => (&[], &[]),
+            Some(n) => {
+                let range = n.lists.range(&self.container, item.index());
+                (&self.container.get(&n.lists.values)[range.clone()], &self.container.get(&n.scores)[range])
+            }
+        }
+    }
+
+    /// Associations of an item that may be shown, strongest first.
+    pub fn associations(&self, item: ItemId) -> impl Iterator<Item = Association> + '_ {
+        self.associations.iter().flat_map(move |a| {
+            a.lists.range(&self.container, item.index()).map(move |at| Association {
+                item: ItemId(self.container.get(&a.lists.values)[at]),
+                n_customers: self.container.get(&a.customers)[at],
+                n_baskets: self.container.get(&a.baskets)[at],
+                lift: self.container.get(&a.lifts)[at],
+            })
+        })
+    }
+
+    /// Number of associations that may be shown, each counted in both directions.
+    #[must_use]
+    pub fn n_associations(&self) -> usize {
+        self.associations.as_ref().map_or(0, |a| a.lists.values.len())
+    }
+
+    /// The in-vector of an item.
+    #[inline]
+    pub(crate) fn input_vector(&self, tables: &EmbeddingTables, item: ItemId) -> &[f32] {
+        self.container.row(&tables.input, item.index())
+    }
+
+    pub(crate) fn embeddings(&self) -> Option<&EmbeddingTables> {
+        self.embeddings.as_ref()
+    }
+
+    /// Dimensions of the vectors, where the model has some.
+    #[must_use]
+    pub fn embedding_dims(&self) -> Option<usize> {
+        self.embeddings.as_ref().map(|e| e.dims)
+    }
+
+    pub(crate) fn baskets(&self) -> Option<&BasketTables> {
+        self.baskets.as_ref()
+    }
+
+    /// Number of past baskets kept for comparison.
+    #[must_use]
+    pub fn n_kept_baskets(&self) -> usize {
+        self.baskets.as_ref().map_or(0, |b| b.n_baskets)
+    }
+
+    #[inline]
+    pub(crate) fn postings(&self, tables: &BasketTables, item: ItemId) -> &[u32] {
+        &self.container.get(&tables.postings.values)[tables.postings.range(&self.container, item.index())]
+    }
+
+    #[inline]
+    pub(crate) fn kept_basket(&self, tables: &BasketTables, basket: u32) -> &[u32] {
+        &self.container.get(&tables.baskets.values)[tables.baskets.range(&self.container, basket as usize)]
+    }
+
+    /// Whether the model has neighbour lists.
+    #[must_use]
+    pub fn has_neighbours(&self) -> bool {
+        self.neighbours.is_some()
+    }
+}

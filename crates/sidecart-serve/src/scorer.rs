@@ -1,0 +1,372 @@
+//! Opens a model and answers queries.
+
+use std::path::Path;
+
+use sidecart_artifact::{Container, CustomerStore, Manifest, Mode as OpenMode, ModelFiles, RecordScratch};
+use sidecart_core::{Clock, EventLog, ExternalIdRef, History, ItemId, Scored, Time};
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::scratch::{BLOCKED, IN_BASKET, Scratch};
+use crate::settings::{Mode, N_SIGNALS, ServingSettings, Source, Weights};
+use crate::sources::{self, signal};
+
+/// Largest `k`.
+pub const MAX_K: usize = 1_000;
+/// Longest basket; of a longer one the last items count.
+pub const MAX_BASKET: usize = 1_000;
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The basket so far; repeats count once.
+    pub basket: &'a [ItemId],
+    /// The customer's past; only what is strictly before `time` is used.
+    pub history: Option<&'a History>,
+    /// When the question is asked.
+    pub time: Time,
+    /// How many answers, 1..=[`MAX_K`].
+    pub k: usize,
+    /// What the list is for.
+    pub mode: Mode,
+    /// The part of the model that answers.
+    pub using: Source,
+    /// Items that may not come back.
+    pub exclude: &'a [ItemId],
+}
+
+impl Default for Query<'_> {
+    fn default() -> Self {
+        Self {
+            basket: &[],
+            history: None,
+            time: Time(i64::MAX),
+            k: 10,
+            mode: Mode::Completion,
+            using: Source::Default,
+            exclude: &[],
+        }
+    }
+}
+
+/// The best items, best first.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Answer<'s> {
+    /// At most `k` items; never one of the basket or of the exclusions.
+    pub offers: &'s [Scored],
+    /// Offers from this position on stand in because the model had no more of its own: they are
+    /// the most popular items. Equal to `offers.len()` when none does.
+    pub fallback_from: usize,
+}
+
+/// A model that answers. Immutable; share it between threads, give each thread its own
+/// [`Scratch`].
+pub struct Scorer {
+    model: Model,
+    manifest: Option<Manifest>,
+    trained_through: Time,
+    customers: Option<CustomerStore>,
+}
+
+/// A reader of customers' pasts with its own memory.
+#[derive(Default)]
+pub struct HistoryReader {
+    record: RecordScratch,
+}
+
+impl Scorer {
+    /// Opens a model folder (its live version) or one version folder, with all checks.
+    ///
+    /// # Errors
+    /// Any [`Error`] about the files.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let files = ModelFiles::open(path.as_ref(), OpenMode::Owned)?;
+        let (manifest, container, customers) = files.into_parts();
+        let settings = manifest.settings.get("serving").cloned().ok_or_else(|| Error::Settings {
+            problem: "the manifest has no `serving`".into(),
+        })?;
+        let settings: ServingSettings =
+            serde_json::from_value(settings).map_err(|e| Error::Settings { problem: e.to_string() })?;
+        let model = Model::read(container, settings, manifest.clock)?;
+        Ok(Self { model, trained_through: manifest.trained_through, manifest: Some(manifest), customers })
+    }
+
+    /// A model that was never written: for evaluation and tuning inside training.
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn in_memory(
+        container: Container,
+        settings: ServingSettings,
+        clock: Clock,
+        trained_through: Time,
+    ) -> Result<Self> {
+        Ok(Self { model: Model::read(container, settings, clock)?, manifest: None, trained_through, customers: None })
+    }
+
+    /// The tensors.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What the model says of itself; `None` for a model that was never written.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// The newest time the model has learned from.
+    #[must_use]
+    pub fn trained_through(&self) -> Time {
+        self.trained_through
+    }
+
+    /// Memory for one thread.
+    #[must_use]
+    pub fn scratch(&self) -> Scratch {
+        Scratch::new(self.model.n_items(), self.model.n_kept_baskets())
+    }
+
+    /// Number of customers whose past is stored with the model.
+    #[must_use]
+    pub fn n_customers(&self) -> usize {
+        self.customers.as_ref().map_or(0, CustomerStore::len)
+    }
+
+    /// Replaces `history` by what is known of a customer: the past stored with the model, then
+    /// what the log has seen since. False when nothing is known.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when a stored record is damaged or cannot be read.
+    pub fn load_history(
+        &self,
+        customer: ExternalIdRef<'_>,
+        log: Option<&EventLog>,
+        reader: &mut HistoryReader,
+        history: &mut History,
+    ) -> Result<bool> {
+        history.clear();
+        if let Some(store) = &self.customers {
+            store.read(customer, &mut reader.record, history)?;
+        }
+        if let Some(since) = log.and_then(|log| log.customer(&customer.to_owned())) {
+            for at in 0..since.len() {
+                let basket = since.get(at);
+                if basket.time > self.trained_through() {
+                    history.push(basket.time, basket.items);
+                }
+            }
+        }
+        Ok(!history.is_empty())
+    }
+
+    /// Answers a query. No allocation once `scratch` is warm.
+    ///
+    /// Items of the basket and `exclude` never come back; in [`Mode::Discovery`] neither does
+    /// anything the customer bought before. With [`Source::Default`] an answer shorter than `k`
+    /// is filled with popular items, marked by `fallback_from`; other sources answer alone.
+    ///
+    /// # Errors
+    /// [`Error::Query`] for a `k` out of range or an item the model does not have,
+    /// [`Error::NoSuchPart`] for a source the model lacks.
+    pub fn recommend<'s>(&self, query: &Query<'_>, scratch: &'s mut Scratch) -> Result<Answer<'s>> {
+        self.check(query)?;
+        scratch.clear();
+        self.mark(query, scratch);
+        let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
+        match query.using {
+            Source::Default | Source::Mixture => {
+                self.gather(query, knows_customer, scratch)?;
+                let weights = *self.model.settings().weights.of(query.mode, knows_customer);
+                rank_mixture(&weights, query.k, scratch);
+            }
+            Source::Neighbours => {
+                sources::neighbours(&self.model, scratch);
+                rank_one(signal::NEIGHBOURS, query.k, scratch);
+            }
+            Source::Embeddings => {
+                sources::embeddings(&self.model, query.k, scratch)?;
+                rank_one(signal::EMBEDDINGS, query.k, scratch);
+            }
+            Source::Baskets => {
+                sources::similar_baskets(&self.model, scratch);
+                rank_one(signal::BASKETS, query.k, scratch);
+            }
+            Source::Own | Source::OwnFrequency => {
+                if let Some(history) = query.history {
+                    sources::own(&self.model, history, query.time, scratch);
+                }
+                if query.using == Source::OwnFrequency {
+                    rank_one(signal::OWN_FREQUENCY, query.k, scratch);
+                } else {
+                    let mut weights = [0.0; N_SIGNALS];
+                    weights[signal::OWN_FREQUENCY] = 1.0;
+                    weights[signal::OWN_TOGETHER] = 1.0;
+                    rank_mixture(&weights, query.k, scratch);
+                }
+            }
+            Source::Popular => {
+                sources::popular(&self.model, query.k, scratch);
+                rank_one(signal::POPULAR, query.k, scratch);
+            }
+        }
+        let fallback_from = scratch.ranked.len();
+        if query.using == Source::Default {
+            self.fill_up(query.k, scratch);
+        }
+        Ok(Answer { offers: &scratch.ranked, fallback_from })
+    }
+
+    /// The candidates of the mixture with their normalised signals, for tuning weights: calls
+    /// `visit(item, signals)` for every candidate that may be offered.
+    ///
+    /// # Errors
+    /// As [`recommend`](Self::recommend).
+    pub fn candidates(
+        &self,
+        query: &Query<'_>,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(ItemId, &Weights),
+    ) -> Result<()> {
+        self.check(query)?;
+        scratch.clear();
+        self.mark(query, scratch);
+        let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
+        self.gather(query, knows_customer, scratch)?;
+        let scales = share_scales(&[1.0; N_SIGNALS], scratch);
+        for &item in &scratch.touched {
+            if !scratch.is(item, BLOCKED) {
+                let signals = std::array::from_fn(|s| scratch.signals[s][item as usize] * scales[s]);
+                visit(ItemId(item), &signals);
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, query: &Query<'_>) -> Result<()> {
+        if query.k == 0 || query.k > MAX_K {
+            return Err(Error::Query { field: "k", got: query.k.to_string(), expected: format!("1..={MAX_K}") });
+        }
+        let n_items = self.model.n_items();
+        if let Some(item) = query.basket.iter().chain(query.exclude).find(|item| item.index() >= n_items) {
+            return Err(Error::Query {
+                field: "item",
+                got: item.0.to_string(),
+                expected: format!("an item of this model, 0..{n_items}"),
+            });
+        }
+        let missing = match query.using {
+            Source::Neighbours => !self.model.has_neighbours(),
+            Source::Embeddings => self.model.embeddings().is_none(),
+            Source::Baskets => self.model.baskets().is_none(),
+            _ => false,
+        };
+        if missing {
+            return Err(Error::NoSuchPart { what: query.using.to_string(), available: self.parts().join(", ") });
+        }
+        Ok(())
+    }
+
+    /// Names of the sources this model can answer with.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&'static str> {
+        let has = |source: Source| match source {
+            Source::Neighbours => self.model.has_neighbours(),
+            Source::Embeddings => self.model.embeddings().is_some(),
+            Source::Baskets => self.model.baskets().is_some(),
+            _ => true,
+        };
+        Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()
+    }
+
+    fn mark(&self, query: &Query<'_>, scratch: &mut Scratch) {
+        let skip = query.basket.len().saturating_sub(MAX_BASKET);
+        for &item in query.basket {
+            scratch.mark(item.0, BLOCKED);
+        }
+        for &item in &query.basket[skip..] {
+            if !scratch.is(item.0, IN_BASKET) {
+                scratch.mark(item.0, IN_BASKET);
+                scratch.basket.push(item);
+            }
+        }
+        for &item in query.exclude {
+            scratch.mark(item.0, BLOCKED);
+        }
+        if let (Mode::Discovery, Some(history)) = (query.mode, query.history) {
+            sources::block_owned(history, query.time, scratch);
+        }
+    }
+
+    fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<()> {
+        let settings = self.model.settings();
+        sources::neighbours_and_max(&self.model, scratch);
+        sources::similar_baskets(&self.model, scratch);
+        sources::embeddings(&self.model, settings.embedding_candidates as usize, scratch)?;
+        if let Some(history) = query.history.filter(|_| knows_customer && query.mode == Mode::Completion) {
+            sources::own(&self.model, history, query.time, scratch);
+        }
+        sources::popular(&self.model, POPULAR_CANDIDATES.max(query.k), scratch);
+        Ok(())
+    }
+
+    fn fill_up(&self, k: usize, scratch: &mut Scratch) {
+        for &item in self.model.popular() {
+            if scratch.ranked.len() >= k {
+                break;
+            }
+            if !scratch.is(item, BLOCKED) && !scratch.ranked.iter().any(|s| s.item.0 == item) {
+                scratch.ranked.push(Scored { item: ItemId(item), score: 0.0 });
+            }
+        }
+    }
+}
+
+/// Popular items among the candidates of the mixture.
+const POPULAR_CANDIDATES: usize = 50;
+
+/// Weight of each signal over the signal's sum, so that every signal counts as a share.
+fn share_scales(weights: &Weights, scratch: &Scratch) -> Weights {
+    let mut sums = [0.0f64; N_SIGNALS];
+    for &item in &scratch.touched {
+        if !scratch.is(item, BLOCKED) {
+            for (sum, signal) in sums.iter_mut().zip(&scratch.signals) {
+                *sum += f64::from(signal[item as usize]);
+            }
+        }
+    }
+    std::array::from_fn(|s| if sums[s] > 0.0 { (f64::from(weights[s]) / sums[s]) as f32 } else { 0.0 })
+}
+
+fn rank_mixture(weights: &Weights, k: usize, scratch: &mut Scratch) {
+    let scales = share_scales(weights, scratch);
+    scratch.top.reset(k);
+    for at in 0..scratch.touched.len() {
+        let item = scratch.touched[at];
+        if scratch.is(item, BLOCKED) {
+            continue;
+        }
+        let score: f32 = scales.iter().zip(&scratch.signals).map(|(scale, signal)| scale * signal[item as usize]).sum();
+        if score > 0.0 {
+            scratch.top.offer(ItemId(item), score);
+        }
+    }
+    take_ranked(scratch);
+}
+
+fn rank_one(signal: usize, k: usize, scratch: &mut Scratch) {
+    scratch.top.reset(k);
+    for at in 0..scratch.touched.len() {
+        let item = scratch.touched[at];
+        if !scratch.is(item, BLOCKED) {
+            scratch.top.offer(ItemId(item), scratch.signals[signal][item as usize]);
+        }
+    }
+    take_ranked(scratch);
+}
+
+fn take_ranked(scratch: &mut Scratch) {
+    scratch.ranked.clear();
+    scratch.ranked.extend_from_slice(scratch.top.sorted());
+}

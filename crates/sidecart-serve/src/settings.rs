@@ -1,0 +1,151 @@
+//! What the scorer needs to know beside the tensors; stored in the manifest under `serving`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the list is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// What completes this basket, things bought before included; only the basket is left out.
+    #[default]
+    Completion,
+    /// What is new to this customer: everything ever bought is left out too.
+    Discovery,
+}
+
+/// The part of the model that answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The best the model has: the mixture.
+    #[default]
+    Default,
+    /// All parts, weighted.
+    Mixture,
+    /// Nearest items of the basket's items.
+    Neighbours,
+    /// Vectors of items and basket.
+    Embeddings,
+    /// Past baskets that resemble this one.
+    Baskets,
+    /// The customer's own past: how often and how lately, and what went with such a basket.
+    Own,
+    /// How often and how lately the customer bought the item, without the basket.
+    OwnFrequency,
+    /// Number of training baskets.
+    Popular,
+}
+
+impl Source {
+    /// All sources with the names used on command lines.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("default", Self::Default),
+        ("mixture", Self::Mixture),
+        ("neighbours", Self::Neighbours),
+        ("embeddings", Self::Embeddings),
+        ("baskets", Self::Baskets),
+        ("own", Self::Own),
+        ("own-frequency", Self::OwnFrequency),
+        ("popular", Self::Popular),
+    ];
+
+    /// The name used on command lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, source)| *source == self).map_or("default", |(name, _)| name)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Number of signals in the mixture.
+pub const N_SIGNALS: usize = 7;
+
+/// What is mixed, in the order of the weights.
+pub const SIGNALS: [&str; N_SIGNALS] =
+    ["neighbours", "neighbours_max", "baskets", "embeddings", "own_frequency", "own_together", "popular"];
+
+/// Weights of the signals, each >= 0, in the order of [`SIGNALS`].
+pub type Weights = [f32; N_SIGNALS];
+
+/// Weights for every situation; each signal is first normalised to sum to one over the candidates.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MixtureWeights {
+    /// Completion, customer with a past.
+    pub completion_known: Weights,
+    /// Completion, nothing known of the customer.
+    pub completion_anonymous: Weights,
+    /// Discovery, customer with a past.
+    pub discovery_known: Weights,
+    /// Discovery, nothing known of the customer.
+    pub discovery_anonymous: Weights,
+}
+
+impl Default for MixtureWeights {
+    /// Weights before tuning: neighbours and similar baskets carry an anonymous basket, the
+    /// customer's own past half of a known one.
+    fn default() -> Self {
+        let context = [1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02];
+        Self {
+            completion_known: [0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01],
+            completion_anonymous: context,
+            discovery_known: [0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02],
+            discovery_anonymous: context,
+        }
+    }
+}
+
+impl MixtureWeights {
+    /// The weights of a situation.
+    #[must_use]
+    pub fn of(&self, mode: Mode, knows_customer: bool) -> &Weights {
+        match (mode, knows_customer) {
+            (Mode::Completion, true) => &self.completion_known,
+            (Mode::Completion, false) => &self.completion_anonymous,
+            (Mode::Discovery, true) => &self.discovery_known,
+            (Mode::Discovery, false) => &self.discovery_anonymous,
+        }
+    }
+}
+
+/// How the parts are used at query time.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServingSettings {
+    /// Training baskets behind the counts.
+    pub n_baskets: u64,
+    /// Nearest baskets that vote.
+    pub nearest_baskets: u32,
+    /// Age at which a past basket counts 1/e for frequency: days, or baskets where times are a
+    /// bare order.
+    pub own_frequency_tau: f64,
+    /// The same for baskets that resemble the present one.
+    pub own_together_tau: f64,
+    /// Exponent of the number of basket items by which the sum of their vectors is divided.
+    pub embedding_pooling: f32,
+    /// Embedding candidates that enter the mixture.
+    pub embedding_candidates: u32,
+    /// Weights of the mixture.
+    pub weights: MixtureWeights,
+}
+
+impl Default for ServingSettings {
+    fn default() -> Self {
+        Self {
+            n_baskets: 0,
+            nearest_baskets: 300,
+            own_frequency_tau: 120.0,
+            own_together_tau: 180.0,
+            embedding_pooling: 0.5,
+            embedding_candidates: 200,
+            weights: MixtureWeights::default(),
+        }
+    }
+}

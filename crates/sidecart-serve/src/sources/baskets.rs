@@ -1,0 +1,43 @@
+use sidecart_core::ItemId;
+
+use super::signal;
+use crate::model::Model;
+use crate::scratch::Scratch;
+
+/// Finds the past baskets that resemble this one and lets them vote: vector session kNN (Ludewig
+/// and Jannach 2018) over the newest baskets of each item (VMIS-kNN, Kersbergen et al. 2022).
+///
+/// A past basket's likeness is the sum of the rarity of the shared items over the square root of
+/// its size; each of the nearest adds its likeness, times the square root of their rarity, to its
+/// items. O(basket x postings + nearest x basket size).
+pub(crate) fn similar_baskets(model: &Model, scratch: &mut Scratch) {
+    let Some(tables) = model.baskets() else { return };
+    for at in 0..scratch.basket.len() {
+        let item = scratch.basket[at];
+        let weight = model.idf[item.index()];
+        for &basket in model.postings(tables, item) {
+            let score = &mut scratch.basket_scores[basket as usize];
+            if *score == 0.0 {
+                scratch.touched_baskets.push(basket);
+            }
+            *score += weight;
+        }
+    }
+    scratch.nearest.reset(model.settings().nearest_baskets as usize);
+    for at in 0..scratch.touched_baskets.len() {
+        let basket = scratch.touched_baskets[at];
+        let size = model.kept_basket(tables, basket).len() as f32;
+        let score = scratch.basket_scores[basket as usize] / size.sqrt();
+        scratch.basket_scores[basket as usize] = 0.0;
+        // Later baskets have greater numbers; of equals the newest should stay.
+        scratch.nearest.offer(ItemId(u32::MAX - basket), score);
+    }
+    scratch.touched_baskets.clear();
+    let mut nearest = std::mem::replace(&mut scratch.nearest, sidecart_core::TopK::new(0));
+    for found in nearest.sorted() {
+        for &item in model.kept_basket(tables, u32::MAX - found.item.0) {
+            scratch.add(signal::BASKETS, item, found.score * model.idf[item as usize].sqrt());
+        }
+    }
+    scratch.nearest = nearest;
+}

@@ -1,0 +1,1 @@
+//! Pairs that are bought together more often than chance explains.

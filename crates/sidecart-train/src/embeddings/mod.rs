@@ -1,0 +1,1 @@
+//! Two vectors per item, learned from whole baskets.

@@ -1,0 +1,6 @@
+//! Statistics to models to artifact.
+
+pub mod associations;
+pub mod counting;
+pub mod embeddings;
+pub mod neighbours;

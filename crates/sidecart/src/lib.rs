@@ -1,0 +1,1 @@
+//! Sidecart as a library: configure, train, recommend, evaluate, publish.
