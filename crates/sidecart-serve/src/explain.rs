@@ -56,7 +56,7 @@ impl Reason {
                 times(evidence.n_baskets),
                 evidence.lift
             ),
-            Self::NearBasketItem { anchor } => format!("often near {}", model.label(*anchor)),
+            Self::NearBasketItem { anchor } => format!("now and then with {}, too seldom to be sure", model.label(*anchor)),
             Self::FitsBasket => "fits baskets like this one".into(),
             Self::Popular { n_baskets } => format!("popular: in {}", times(*n_baskets)),
         }

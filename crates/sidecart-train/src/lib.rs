@@ -1,6 +1,29 @@
 //! Statistics to models to artifact.
+//!
+//! A model is a pure function of a [`Ledger`](sidecart_data::Ledger), a [`Catalogue`], the
+//! [`ModelParams`] and a seed. Every algorithm has a folder with the same files: `params.rs`,
+//! `algorithm.rs`, tests beside them. Nothing here reads Parquet or knows HTTP.
 
 pub mod associations;
+pub mod baskets;
+mod catalogue;
 pub mod counting;
 pub mod embeddings;
+mod error;
+mod hold_out;
+pub mod mixture;
+mod models;
 pub mod neighbours;
+mod own;
+mod params;
+mod train;
+
+pub use catalogue::Catalogue;
+pub use error::{Error, Result};
+pub use hold_out::{
+    HoldOut, HoldOutSpec, OwnedItems, count_item_baskets, count_item_customers, customer_histories, hold_out,
+};
+pub use models::{Models, fit};
+pub use own::OwnParams;
+pub use params::ModelParams;
+pub use train::{Trained, publish, train};

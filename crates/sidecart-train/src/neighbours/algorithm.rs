@@ -179,11 +179,11 @@ impl Top<'_> {
             |(selection, rows), row| {
                 let score = score(row.owner_rank);
                 let items = self.counter.items();
-                row.drain(|rank, sum| selection.offer(score(sum.weight(), rank), || items[rank as usize]));
-                selection.drain(|item, score| {
+                row.drain(|rank, sum| selection.offer(items[rank as usize], score(sum.weight(), rank)));
+                for (item, score) in selection.drain() {
                     rows.items.push(item);
                     rows.scores.push(score);
-                });
+                }
                 rows.ends.push((row.owner, rows.items.len()));
             },
             |(_, rows)| rows,

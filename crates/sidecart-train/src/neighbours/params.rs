@@ -64,7 +64,7 @@ impl Default for NeighbourParams {
             measure: Measure::AsymmetricCosine,
             alpha: 0.7,
             beta: 0.3,
-            shrinkage: 0.0,
+            shrinkage: 0.5,
             per_item: 200,
             min_item_baskets: 5,
             basket_size_exponent: 0.7,

@@ -1,0 +1,286 @@
+//! What the user typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// What to offer beside the cart: learns from Parquet purchase histories, answers in microseconds.
+#[derive(Parser, Debug)]
+#[command(name = "sidecart", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Start here:\n  sidecart demo                       a whole run on a built-in shop\n  sidecart train shop.toml            learn from your own purchases\n  sidecart recommend models/shop --basket phone-s22,case-s22\n\nExit codes: 0 done, 2 wrong use, 3 wrong data, 4 disk or memory, 70 a defect of sidecart.")]
+pub(crate) struct Args {
+    /// Threads to use; results never depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Memory for reading purchases, e.g. 512MiB or 8GiB; beyond a third of it rows wait in
+    /// temporary files
+    #[arg(long, global = true, value_name = "SIZE", default_value = "4GiB", value_parser = parse_memory)]
+    pub(crate) memory: u64,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Build a demo shop, learn from it, measure, and answer for a few baskets
+    #[command(after_help = "Example:\n  sidecart demo --out my-demo")]
+    Demo(DemoArgs),
+    /// Read purchases into a Statistics file, to train from later or to merge with others
+    #[command(after_help = "Example:\n  sidecart count shop.toml --out monday.stats\n  sidecart train shop.toml --statistics sunday.stats monday.stats")]
+    Count(CountArgs),
+    /// Learn from a history and publish a new version of a model
+    #[command(after_help = "Examples:\n  sidecart train shop.toml                                  writes models/shop/<version>/\n  sidecart train --purchases p.parquet --items i.parquet --out models/shop")]
+    Train(TrainArgs),
+    /// Answer: what goes with this basket?
+    #[command(after_help = "Examples:\n  sidecart recommend models/shop --basket phone-s22,case-s22 --explain\n  sidecart recommend models/shop --basket 1004906 --customer 42 --mode discovery -k 5 --json\n  sidecart recommend models/shop --queries q.parquet --history since.parquet --output answers.parquet")]
+    Recommend(RecommendArgs),
+    /// Measure the offers on baskets the models have not seen, beside honest baselines
+    #[command(after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --using neighbours --json")]
+    Evaluate(EvaluateArgs),
+    /// Show what a model holds
+    #[command(after_help = "Examples:\n  sidecart inspect models/shop\n  sidecart inspect models/shop --item phone-s22\n  sidecart inspect models/shop --verify")]
+    Inspect(InspectArgs),
+    /// Explain the configuration file
+    #[command(after_help = "Example:\n  sidecart config --reference")]
+    Config(ConfigArgs),
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct DemoArgs {
+    /// Folder for the tables and the model
+    #[arg(long, value_name = "DIR", default_value = "sidecart-demo")]
+    pub(crate) out: PathBuf,
+    /// Another seed gives another shop of the same kind
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct CountArgs {
+    /// Configuration file
+    pub(crate) config: PathBuf,
+    /// The Statistics file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct TrainArgs {
+    /// Configuration file
+    #[arg(required_unless_present = "purchases")]
+    pub(crate) config: Option<PathBuf>,
+    /// Learn from Statistics files instead of reading the purchases again
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) statistics: Vec<PathBuf>,
+    /// Purchases, without a configuration file: a file, folder or glob
+    #[arg(long, value_name = "PATH", conflicts_with = "config", requires = "out")]
+    pub(crate) purchases: Option<PathBuf>,
+    /// Item table
+    #[arg(long, value_name = "PATH", requires = "purchases")]
+    pub(crate) items: Option<PathBuf>,
+    /// Customer table
+    #[arg(long, value_name = "PATH", requires = "purchases")]
+    pub(crate) customers: Option<PathBuf>,
+    /// Promotion calendar
+    #[arg(long, value_name = "PATH", requires = "purchases")]
+    pub(crate) promotions: Option<PathBuf>,
+    /// Model folder; versions are written below it [default: models/<name of the configuration>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// What completes the basket, things bought before included
+    Completion,
+    /// Only what the customer never bought
+    Discovery,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum KindArg {
+    /// Something to add to the basket
+    CrossSell,
+    /// Whatever the model can offer
+    Any,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum UsingArg {
+    /// The best the model has
+    Default,
+    /// All parts, weighted
+    Mixture,
+    /// Nearest items of the basket's items
+    Neighbours,
+    /// Vectors of items and basket
+    Embeddings,
+    /// Past baskets that resemble this one
+    Baskets,
+    /// The customer's own past
+    Own,
+    /// How often and how lately the customer bought the item
+    OwnFrequency,
+    /// What most people buy
+    Popular,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum TimeUnitArg {
+    /// A bare order
+    Order,
+    /// Days
+    Days,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct RecommendArgs {
+    /// Model folder, or one version below it
+    pub(crate) model: PathBuf,
+    /// Items in the basket, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "IDS", required_unless_present_any = ["queries", "customer"])]
+    pub(crate) basket: Vec<String>,
+    /// Who asks
+    #[arg(long, value_name = "ID")]
+    pub(crate) customer: Option<String>,
+    /// When; 2025-06-30 or 2025-06-30T12:00:00 [default: the end of training]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// What to offer
+    #[arg(long, value_enum, default_value_t = KindArg::CrossSell)]
+    pub(crate) kind: KindArg,
+    /// Complete the basket, or show only what is new to the customer
+    #[arg(long, value_enum, default_value_t = ModeArg::Completion)]
+    pub(crate) mode: ModeArg,
+    /// One part of the model alone
+    #[arg(long, value_enum, default_value_t = UsingArg::Default)]
+    pub(crate) using: UsingArg,
+    /// Items that may not come back, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "IDS")]
+    pub(crate) exclude: Vec<String>,
+    /// How many answers
+    #[arg(short, long = "top", value_name = "K", default_value_t = 10)]
+    pub(crate) k: usize,
+    /// Say why: which basket item speaks, customers and baskets behind it, lift
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Answer a Parquet file of queries
+    #[arg(long, value_name = "FILE", requires = "output", conflicts_with_all = ["basket", "customer", "at"])]
+    pub(crate) queries: Option<PathBuf>,
+    /// Where the answers go
+    #[arg(long, value_name = "FILE", requires = "queries")]
+    pub(crate) output: Option<PathBuf>,
+    /// Purchases since training; each query sees only what is before its own time
+    #[arg(long, value_name = "PATH")]
+    pub(crate) history: Option<PathBuf>,
+    /// What integer times count
+    #[arg(long, value_enum, default_value_t = TimeUnitArg::Order)]
+    pub(crate) time_unit: TimeUnitArg,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct EvaluateArgs {
+    /// Configuration file
+    pub(crate) config: PathBuf,
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = KindArg::CrossSell)]
+    pub(crate) kind: KindArg,
+    /// Complete baskets, or find what is new to the customer
+    #[arg(long, value_enum, default_value_t = ModeArg::Completion)]
+    pub(crate) mode: ModeArg,
+    /// One part of the model alone
+    #[arg(long, value_enum)]
+    pub(crate) using: Option<UsingArg>,
+    /// Measure on Statistics files instead of reading the purchases again
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) statistics: Vec<PathBuf>,
+    /// Write a page with tables and plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the figures as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct InspectArgs {
+    /// Model folder, or one version below it
+    pub(crate) model: PathBuf,
+    /// Check every byte of every file
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Show what the model knows of an item
+    #[arg(long, value_name = "ID")]
+    pub(crate) item: Option<String>,
+    /// Rows shown of each list
+    #[arg(short, long = "top", value_name = "K", default_value_t = 10)]
+    pub(crate) k: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ConfigArgs {
+    /// Print every key with default, range and meaning
+    #[arg(long, required = true)]
+    pub(crate) reference: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Least memory that reading is given.
+const MIN_MEMORY: u64 = 16 << 20;
+
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| "expected a size such as 512MiB or 8GiB".to_owned())?;
+    let scale: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" | "kb" => 1 << 10,
+        "m" | "mib" | "mb" => 1 << 20,
+        "g" | "gib" | "gb" => 1 << 30,
+        "t" | "tib" | "tb" => 1 << 40,
+        other => return Err(format!("unknown unit `{other}`; use MiB or GiB")),
+    };
+    let bytes = (number * scale as f64) as u64;
+    if bytes < MIN_MEMORY { Err("at least 16MiB".into()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_memory("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_memory("1.5 GiB"), Ok(3 << 29));
+        assert!(parse_memory("1MiB").is_err());
+        assert!(parse_memory("lots").is_err());
+        assert!(parse_memory("4 parsecs").is_err());
+    }
+}

@@ -1,0 +1,128 @@
+use anyhow::{Result, bail};
+use serde_json::json;
+use sidecart::artifact::{Mode, ModelFiles};
+use sidecart::core::{ExternalIdRef, ItemId};
+use sidecart::serve::{Error as ServeError, Scorer};
+
+use super::print;
+use crate::args::InspectArgs;
+use crate::format::{count, table};
+
+pub(crate) fn run(args: &InspectArgs) -> Result<()> {
+    if args.verify {
+        let artifact = |e| sidecart::Error::from(ServeError::from(e));
+        ModelFiles::open(&args.model, Mode::Owned).map_err(artifact)?.verify().map_err(artifact)?;
+    }
+    let scorer = Scorer::open(&args.model).map_err(sidecart::Error::from)?;
+    match &args.item {
+        Some(typed) => item(&scorer, typed, args),
+        None => overview(&scorer, args),
+    }
+}
+
+fn overview(scorer: &Scorer, args: &InspectArgs) -> Result<()> {
+    let Some(manifest) = scorer.manifest() else { bail!("a model on disk has a manifest") };
+    if args.json {
+        return print(&serde_json::to_string_pretty(manifest)?);
+    }
+    let mut text = format!(
+        "version {} (format {}, {})\ntrained through {}, seed {}, data {}\n",
+        manifest.version,
+        manifest.format,
+        manifest.producer,
+        manifest.clock.show(manifest.trained_through),
+        manifest.seed,
+        manifest.fingerprint
+    );
+    for (name, n) in &manifest.counts {
+        text.push_str(&format!("  {:>12}  {}\n", count(*n), name.replace('_', " ")));
+    }
+    text.push_str(&format!("answers with: {}\n", scorer.parts().join(", ")));
+    let rows: Vec<Vec<String>> = manifest
+        .files
+        .iter()
+        .take(args.k)
+        .map(|f| vec![f.name.clone(), count(f.bytes), format!("{:016x}", f.xxh3)])
+        .collect();
+    let mut out = Vec::new();
+    table(&mut out, &["file", "bytes", "checksum"], &rows)?;
+    text.push_str(&String::from_utf8_lossy(&out));
+    if manifest.files.len() > args.k {
+        text.push_str(&format!("  and {} more files\n", manifest.files.len() - args.k));
+    }
+    if args.verify {
+        text.push_str("every byte of every file is as published\n");
+    }
+    print(&text)
+}
+
+fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
+    let model = scorer.model();
+    let Some(item) = model.items().find_typed(typed).map(ItemId) else {
+        bail!("item {typed} is not in the model ({} items)", count(model.n_items() as u64));
+    };
+    let id = |item: ItemId| model.items().get(item.0).to_string();
+    let (neighbours, scores) = model.neighbours(item);
+    if args.json {
+        let as_value = |id: ExternalIdRef<'_>| match id {
+            ExternalIdRef::Int(id) => json!(id),
+            ExternalIdRef::Text(id) => json!(id),
+        };
+        let neighbours: Vec<_> = neighbours
+            .iter()
+            .zip(scores)
+            .take(args.k)
+            .map(|(&i, s)| json!({ "item_id": as_value(model.items().get(i)), "score": s }))
+            .collect();
+        let associations: Vec<_> = model
+            .associations(item)
+            .take(args.k)
+            .map(|a| {
+                json!({ "item_id": as_value(model.items().get(a.item.0)), "customers": a.n_customers,
+                        "baskets": a.n_baskets, "lift": a.lift })
+            })
+            .collect();
+        let facts = json!({
+            "item_id": as_value(model.items().get(item.0)), "name": model.name(item),
+            "baskets": model.item_baskets()[item.index()], "customers": model.item_customers()[item.index()],
+            "neighbours": neighbours, "associations": associations,
+        });
+        return print(&serde_json::to_string_pretty(&facts)?);
+    }
+    let mut out = Vec::new();
+    let mut text = format!(
+        "{} ({}): in {} baskets of {} customers\n\nbought together more often than chance explains:\n",
+        model.label(item),
+        id(item),
+        count(model.item_baskets()[item.index()].into()),
+        count(model.item_customers()[item.index()].into()),
+    );
+    let rows: Vec<Vec<String>> = model
+        .associations(item)
+        .take(args.k)
+        .map(|a| {
+            vec![id(a.item), model.name(a.item).unwrap_or("").into(), count(a.n_customers.into()), count(a.n_baskets.into()), format!("{:.1}", a.lift)]
+        })
+        .collect();
+    if rows.is_empty() {
+        out.extend_from_slice(b"  nothing passes the test\n");
+    } else {
+        table(&mut out, &["item", "name", "customers", "baskets", "lift"], &rows)?;
+    }
+    text.push_str(&String::from_utf8_lossy(&out));
+    text.push_str("\nnearest items:\n");
+    out.clear();
+    let rows: Vec<Vec<String>> = neighbours
+        .iter()
+        .zip(scores)
+        .take(args.k)
+        .map(|(&i, s)| vec![id(ItemId(i)), model.name(ItemId(i)).unwrap_or("").into(), format!("{s:.4}")])
+        .collect();
+    if rows.is_empty() {
+        out.extend_from_slice(b"  none: too few baskets\n");
+    } else {
+        table(&mut out, &["item", "name", "score"], &rows)?;
+    }
+    text.push_str(&String::from_utf8_lossy(&out));
+    print(&text)
+}

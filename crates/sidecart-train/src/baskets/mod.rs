@@ -1,0 +1,7 @@
+//! The newest baskets of every item, for comparison with the present basket.
+
+mod algorithm;
+mod params;
+
+pub use algorithm::{KeptBaskets, fit};
+pub use params::BasketParams;

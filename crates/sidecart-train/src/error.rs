@@ -1,0 +1,66 @@
+use sidecart_core::Cancelled;
+use sidecart_data::ErrorClass;
+
+use crate::counting::{CountingError, ParameterError};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in training.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is outside its range.
+    #[error("[models.{section}] {source}")]
+    Parameter {
+        /// The part of the configuration.
+        section: &'static str,
+        /// The setting.
+        source: ParameterError,
+    },
+    /// Pairs cannot be counted.
+    #[error(transparent)]
+    Counting(#[from] CountingError),
+    /// The purchases or tables are at fault.
+    #[error(transparent)]
+    Data(#[from] sidecart_data::Error),
+    /// The model cannot be written or read.
+    #[error(transparent)]
+    Artifact(#[from] sidecart_artifact::Error),
+    /// The scorer refuses what was trained.
+    #[error(transparent)]
+    Serve(#[from] sidecart_serve::Error),
+    /// The evaluation inside training failed.
+    #[error(transparent)]
+    Eval(#[from] sidecart_eval::EvalError),
+    /// Work was stopped on request.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// A defect of this program.
+    #[error("internal error: {what}")]
+    Bug {
+        /// What should not have happened.
+        what: String,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        let of_artifact = |class| match class {
+            sidecart_artifact::ErrorClass::Caller => ErrorClass::Caller,
+            sidecart_artifact::ErrorClass::Data => ErrorClass::Data,
+            sidecart_artifact::ErrorClass::Environment => ErrorClass::Environment,
+            sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
+        };
+        match self {
+            Self::Parameter { .. } | Self::Cancelled(_) => ErrorClass::Caller,
+            Self::Counting(CountingError::TooManyLines { .. }) => ErrorClass::Environment,
+            Self::Counting(_) | Self::Eval(_) | Self::Bug { .. } => ErrorClass::Bug,
+            Self::Data(error) => error.class(),
+            Self::Artifact(error) => of_artifact(error.class()),
+            Self::Serve(error) => of_artifact(error.class()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! All models of a history, and the container that holds them.
+
+use sidecart_artifact::{Container, ContainerWriter, write_id_table, write_texts};
+use sidecart_core::{Clock, ItemId, Progress, mix64};
+use sidecart_data::Ledger;
+use sidecart_serve::{MixtureWeights, Scorer, ServingSettings, sections};
+
+use crate::associations::{self, Associations};
+use crate::baskets::{self, KeptBaskets};
+use crate::catalogue::Catalogue;
+use crate::counting::{CappedBaskets, line_hash};
+use crate::embeddings::{self, Embeddings};
+use crate::error::{Error, Result};
+use crate::hold_out::{count_item_baskets, count_item_customers};
+use crate::neighbours::{self, Neighbours};
+use crate::params::ModelParams;
+
+/// Everything learned from one ledger.
+pub struct Models {
+    item_baskets: Vec<u32>,
+    item_customers: Vec<u32>,
+    popular: Vec<u32>,
+    neighbours: Neighbours,
+    associations: Associations,
+    embeddings: Option<Embeddings>,
+    baskets: Option<KeptBaskets>,
+    settings: ServingSettings,
+}
+
+/// Learns every model from a ledger whose items are those of the catalogue.
+///
+/// A pure function of its arguments: no thread count, row order or clock enters.
+///
+/// # Errors
+/// [`Error::Counting`] when the history is too long to be counted at once, [`Error::Cancelled`].
+pub fn fit(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    params: &ModelParams,
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<Models> {
+    let cancelled = || if progress.is_cancelled() { Err(sidecart_core::Cancelled) } else { Ok(()) };
+    let item_baskets = count_item_baskets(ledger);
+    let item_customers = count_item_customers(ledger);
+    let item_keys: Vec<u64> = (0..catalogue.len() as u32).map(|i| id_key(catalogue, i)).collect();
+    let capped = CappedBaskets::new(
+        ledger.baskets(),
+        ledger.n_items(),
+        params.counting.max_basket_items as usize,
+        |basket, item| line_hash(ledger.basket_keys()[basket], item_keys[item.index()]),
+    );
+    if capped.n_capped() > 0 {
+        progress.note(&format!(
+            "{} baskets hold more than {} items: only that many of each were counted in pairs",
+            capped.n_capped(),
+            params.counting.max_basket_items
+        ));
+    }
+    progress.begin("counting neighbours", 1, "models");
+    let neighbours = neighbours::fit(&capped, &params.neighbours)?;
+    progress.end();
+    cancelled()?;
+    progress.begin("testing associations", 1, "models");
+    let associations = associations::find(&capped, ledger.basket_customers(), &params.associations)?;
+    progress.end();
+    cancelled()?;
+    let embeddings = if params.embeddings.enabled {
+        let features = catalogue.features();
+        let checked = params
+            .embeddings
+            .clone()
+            .check()
+            .map_err(|source| Error::Parameter { section: "embeddings", source })?;
+        Some(embeddings::train(ledger.baskets(), &features, &checked, seed, progress)?)
+    } else {
+        None
+    };
+    let baskets = params.baskets.enabled.then(|| baskets::fit(ledger, &item_baskets, &params.baskets));
+    let popular = popular_items(&item_baskets, params.neighbours.min_item_baskets);
+    let settings = serving_settings(ledger, params);
+    Ok(Models { item_baskets, item_customers, popular, neighbours, associations, embeddings, baskets, settings })
+}
+
+/// A key of an item's outside id, the same in every catalogue.
+fn id_key(catalogue: &Catalogue, item: u32) -> u64 {
+    match catalogue.ids.get(item) {
+        sidecart_core::ExternalIdRef::Int(id) => mix64(id as u64),
+        sidecart_core::ExternalIdRef::Text(id) => id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix64(h ^ u64::from(b))),
+    }
+}
+
+/// Items with enough baskets, by falling number of baskets and rising id; if none has enough, all
+/// that were bought.
+fn popular_items(item_baskets: &[u32], min_item_baskets: u32) -> Vec<u32> {
+    let with_at_least = |n: u32| (0..item_baskets.len() as u32).filter(move |&i| item_baskets[i as usize] >= n);
+    let mut items: Vec<u32> = with_at_least(min_item_baskets.max(1)).collect();
+    if items.is_empty() {
+        items = with_at_least(1).collect();
+    }
+    items.sort_unstable_by_key(|&i| (std::cmp::Reverse(item_baskets[i as usize]), i));
+    items
+}
+
+fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
+    let own = &params.own;
+    let (frequency, together) = match ledger.clock() {
+        Clock::Order => (own.frequency_tau_baskets, own.together_tau_baskets),
+        Clock::None | Clock::Calendar | Clock::Days => (own.frequency_tau_days, own.together_tau_days),
+    };
+    ServingSettings {
+        n_baskets: ledger.n_baskets() as u64,
+        nearest_baskets: params.baskets.nearest,
+        own_frequency_tau: frequency,
+        own_together_tau: together,
+        embedding_pooling: params.embeddings.pooling_exponent as f32,
+        embedding_candidates: 200,
+        weights: params.mixture.weights,
+    }
+}
+
+impl Models {
+    /// How the scorer is to use the parts.
+    #[must_use]
+    pub fn settings(&self) -> &ServingSettings {
+        &self.settings
+    }
+
+    /// Replaces the weights of the mixture.
+    pub fn set_weights(&mut self, weights: MixtureWeights) {
+        self.settings.weights = weights;
+    }
+
+    /// Number of pairs that may be shown as bought together, each counted in both directions.
+    #[must_use]
+    pub fn n_associations(&self) -> usize {
+        self.associations.entries.len()
+    }
+
+    /// Number of stored neighbours.
+    #[must_use]
+    pub fn n_neighbours(&self) -> usize {
+        self.neighbours.items.len()
+    }
+
+    /// Past baskets kept for comparison.
+    #[must_use]
+    pub fn n_kept_baskets(&self) -> usize {
+        self.baskets.as_ref().map_or(0, |b| b.baskets.len())
+    }
+
+    /// The tensors of `model.safetensors`.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when a tensor cannot be written.
+    pub fn container<'a>(&'a self, catalogue: &'a Catalogue) -> Result<ContainerWriter<'a>> {
+        let n = catalogue.len();
+        let mut writer = ContainerWriter::new();
+        write_id_table(&mut writer, sections::ITEM_IDS, &catalogue.ids)?;
+        writer.add(sections::ITEM_BASKETS, &self.item_baskets, &[n])?;
+        writer.add(sections::ITEM_CUSTOMERS, &self.item_customers, &[n])?;
+        writer.add(sections::POPULAR_ITEMS, &self.popular, &[self.popular.len()])?;
+
+        let ids = |items: &[ItemId]| -> Vec<u32> { items.iter().map(|i| i.0).collect() };
+        let neighbours = &self.neighbours;
+        let nnz = neighbours.items.len();
+        writer.add_owned(sections::NEIGHBOUR_OFFSETS, narrow(&neighbours.offsets)?, &[n + 1])?;
+        writer.add_owned(sections::NEIGHBOUR_ITEMS, ids(&neighbours.items), &[nnz])?;
+        writer.add(sections::NEIGHBOUR_SCORES, &neighbours.scores, &[nnz])?;
+
+        let shown = &self.associations.entries;
+        let nnz = shown.len();
+        writer.add_owned(sections::ASSOCIATION_OFFSETS, narrow(&self.associations.offsets)?, &[n + 1])?;
+        writer.add_owned(sections::ASSOCIATION_ITEMS, shown.iter().map(|a| a.item.0).collect::<Vec<u32>>(), &[nnz])?;
+        let customers: Vec<u32> = shown.iter().map(|a| a.n_customers).collect();
+        writer.add_owned(sections::ASSOCIATION_CUSTOMERS, customers, &[nnz])?;
+        writer.add_owned(sections::ASSOCIATION_BASKETS, shown.iter().map(|a| a.n_baskets).collect::<Vec<u32>>(), &[nnz])?;
+        writer.add_owned(sections::ASSOCIATION_LIFTS, shown.iter().map(|a| a.lift).collect::<Vec<f32>>(), &[nnz])?;
+
+        if let Some(e) = &self.embeddings {
+            writer.add(sections::EMBEDDING_INPUT, &e.input, &[n, e.dims])?;
+            writer.add(sections::EMBEDDING_OUTPUT, &e.output, &[n, e.dims])?;
+            writer.add(sections::EMBEDDING_BIAS, &e.bias, &[n])?;
+        }
+        if let Some(b) = &self.baskets {
+            let offsets: Vec<u64> = b.baskets.offsets().iter().map(|&o| o as u64).collect();
+            writer.add_owned(sections::BASKET_OFFSETS, narrow(&offsets)?, &[b.baskets.len() + 1])?;
+            writer.add_owned(sections::BASKET_ITEMS, ids(b.baskets.items()), &[b.baskets.n_lines()])?;
+            writer.add(sections::POSTING_OFFSETS, &b.posting_offsets, &[n + 1])?;
+            writer.add(sections::POSTING_BASKETS, &b.posting_baskets, &[b.posting_baskets.len()])?;
+        }
+        Ok(writer)
+    }
+
+    /// The container with readable names, as it is published.
+    ///
+    /// # Errors
+    /// As [`container`](Self::container).
+    pub fn container_with_names<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        names: Option<&'a sidecart_core::TextTable>,
+    ) -> Result<ContainerWriter<'a>> {
+        let mut writer = self.container(catalogue)?;
+        if let Some(names) = names {
+            write_texts(&mut writer, sections::ITEM_NAMES, names)?;
+        }
+        Ok(writer)
+    }
+
+    /// A scorer over these models without writing them.
+    ///
+    /// # Errors
+    /// [`Error::Serve`] when the scorer refuses them.
+    pub fn scorer(&self, ledger: &Ledger, catalogue: &Catalogue) -> Result<Scorer> {
+        let bytes = self.container(catalogue)?.to_bytes()?;
+        let container = Container::from_bytes("models in memory", &bytes)?;
+        let through = ledger.last_time().unwrap_or_default();
+        Ok(Scorer::in_memory(container, self.settings.clone(), ledger.clock(), through)?)
+    }
+}
+
+fn narrow(offsets: &[u64]) -> Result<Vec<u32>> {
+    offsets
+        .iter()
+        .map(|&o| u32::try_from(o).map_err(|_| Error::Bug { what: format!("{o} list entries are more than 4294967295") }))
+        .collect()
+}

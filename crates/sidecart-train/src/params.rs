@@ -1,0 +1,51 @@
+//! `[models.*]`: every part's parameters together.
+
+use serde::{Deserialize, Serialize};
+
+use crate::associations::AssociationParams;
+use crate::baskets::BasketParams;
+use crate::counting::{CountingParams, ParameterError};
+use crate::embeddings::EmbeddingParams;
+use crate::error::{Error, Result};
+use crate::mixture::MixtureParams;
+use crate::neighbours::NeighbourParams;
+use crate::own::OwnParams;
+
+/// Parameters of all models.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelParams {
+    /// How pairs are counted.
+    pub counting: CountingParams,
+    /// Nearest items of every item.
+    pub neighbours: NeighbourParams,
+    /// Pairs that may be shown as bought together.
+    pub associations: AssociationParams,
+    /// Two vectors per item.
+    pub embeddings: EmbeddingParams,
+    /// Past baskets kept for comparison.
+    pub baskets: BasketParams,
+    /// The customer's own past.
+    pub own: OwnParams,
+    /// Weights of the mixture.
+    pub mixture: MixtureParams,
+}
+
+impl ModelParams {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the section and the setting.
+    pub fn check(&self) -> Result<()> {
+        let of = |section: &'static str, result: Result<(), ParameterError>| {
+            result.map_err(|source| Error::Parameter { section, source })
+        };
+        of("counting", self.counting.check())?;
+        of("neighbours", self.neighbours.check())?;
+        of("associations", self.associations.check())?;
+        of("embeddings", self.embeddings.clone().check().map(|_| ()))?;
+        of("baskets", self.baskets.check())?;
+        of("own", self.own.check())?;
+        of("mixture", self.mixture.check())
+    }
+}

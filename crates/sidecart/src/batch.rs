@@ -1,0 +1,284 @@
+//! Answering a file of queries.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use sidecart_core::{EventLog, ExternalId, History, IdKind, ItemId, Progress, Scored, Time};
+use sidecart_data::config::{Paths, PurchasesConfig, TimeUnit};
+use sidecart_data::{Answer as AnswerRow, AnswerWriter, Query as FileQuery, ReadOptions, read_purchases, read_queries};
+use sidecart_serve::{HistoryReader, Mode, Query, Reason, Scorer, Source};
+
+use crate::error::{Error, Result};
+
+/// The kind of every offer made so far.
+pub const CROSS_SELL: &str = "cross-sell";
+/// Lines that a batch's event log may hold.
+pub const MAX_LOG_LINES: usize = 200_000_000;
+
+/// What is the same for all queries of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchOptions {
+    /// How many answers each.
+    pub k: usize,
+    /// The list mode.
+    pub mode: Mode,
+    /// The part of the model that answers.
+    pub using: Source,
+    /// Items that may not come back, in the caller's form.
+    pub exclude: Vec<String>,
+    /// What an integer time counts.
+    pub time_unit: TimeUnit,
+}
+
+/// What a batch did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BatchSummary {
+    /// Queries answered.
+    pub n_queries: usize,
+    /// Offers written.
+    pub n_offers: usize,
+    /// Queries without an offer.
+    pub n_empty: usize,
+    /// Basket items that the model does not know, left out.
+    pub n_unknown_items: usize,
+}
+
+/// What became of a history file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LogSummary {
+    /// Baskets taken into the log.
+    pub n_baskets: usize,
+    /// Baskets at or before the end of training, left out because the model knows them.
+    pub n_known_baskets: usize,
+    /// Anonymous baskets, which belong to nobody's past.
+    pub n_anonymous: usize,
+    /// Lines of items that the model does not know, left out.
+    pub n_unknown_lines: usize,
+}
+
+/// Reads purchases made after training into an event log.
+///
+/// # Errors
+/// Any error about the file; [`Error::EventLog`] beyond [`MAX_LOG_LINES`].
+pub fn read_event_log(
+    scorer: &Scorer,
+    path: &Path,
+    time_unit: TimeUnit,
+    options: ReadOptions,
+    progress: &dyn Progress,
+) -> Result<(EventLog, LogSummary)> {
+    let config =
+        PurchasesConfig { path: Paths::One(path.to_path_buf()), time_unit, ..PurchasesConfig::default() };
+    let (ledger, _) = read_purchases(&config, options, progress)?;
+    if ledger.clock() != scorer.model().clock() {
+        return Err(Error::Setting {
+            key: "--history".into(),
+            got: format!("times are {}", ledger.clock().name()),
+            expected: format!("{} as in training", scorer.model().clock().name()),
+        });
+    }
+    let known: Vec<Option<ItemId>> =
+        ledger.items().iter().map(|id| scorer.model().items().find(id).map(ItemId)).collect();
+    let mut log = EventLog::with_limit(MAX_LOG_LINES);
+    let mut summary = LogSummary::default();
+    let mut items = Vec::new();
+    for basket in 0..ledger.n_baskets() {
+        let time = ledger.basket_times()[basket];
+        if time <= scorer.trained_through() {
+            summary.n_known_baskets += 1;
+            continue;
+        }
+        let Some(customer) = ledger.customer_of(basket) else {
+            summary.n_anonymous += 1;
+            continue;
+        };
+        let bought = ledger.baskets().get(basket);
+        items.clear();
+        items.extend(bought.iter().filter_map(|item| known[item.index()]));
+        summary.n_unknown_lines += bought.len() - items.len();
+        summary.n_baskets += 1;
+        log.record(ledger.customers().get(customer.0), time, &items)
+            .map_err(|source| Error::EventLog { path: path.to_path_buf(), source })?;
+    }
+    Ok((log, summary))
+}
+
+/// The time at which a query without one is asked: just after the end of training.
+#[must_use]
+pub fn default_time(scorer: &Scorer) -> Time {
+    Time(scorer.trained_through().0.saturating_add(1))
+}
+
+/// Finds typed item ids; unknown ones come back as they were typed.
+#[must_use]
+pub fn find_items(scorer: &Scorer, typed: &[String]) -> (Vec<ItemId>, Vec<String>) {
+    let mut known = Vec::new();
+    let mut unknown = Vec::new();
+    for id in typed {
+        match scorer.model().items().find_typed(id) {
+            Some(item) => known.push(ItemId(item)),
+            None => unknown.push(id.clone()),
+        }
+    }
+    (known, unknown)
+}
+
+/// One query's answer before it is written.
+struct Answered {
+    offers: Vec<(Scored, Reason, bool)>,
+    n_unknown: usize,
+    reason: Option<String>,
+}
+
+/// Answers every query of a Parquet file into another, in query order then rank.
+///
+/// # Errors
+/// Any error about the files or the queries.
+pub fn recommend_batch(
+    scorer: &Scorer,
+    queries: &Path,
+    log: Option<&EventLog>,
+    output: &Path,
+    options: &BatchOptions,
+    progress: &dyn Progress,
+) -> Result<BatchSummary> {
+    let batch = read_queries(queries, options.time_unit)?;
+    let (exclude, unknown) = find_items(scorer, &options.exclude);
+    if !unknown.is_empty() {
+        progress.note(&format!("--exclude names items the model does not know: {}", unknown.join(", ")));
+    }
+    let mut writer = AnswerWriter::create(output, scorer.model().items().kind())?;
+    let mut summary = BatchSummary { n_queries: batch.queries.len(), ..BatchSummary::default() };
+    progress.begin("answering", batch.queries.len() as u64, "queries");
+    for block in batch.queries.chunks(8_192) {
+        let answered: Vec<Vec<Answered>> = block
+            .par_chunks(256)
+            .map(|chunk| {
+                let mut session = Session::new(scorer, log, &exclude, options);
+                chunk.iter().map(|query| session.answer(query)).collect::<Result<Vec<_>>>()
+            })
+            .collect::<Result<_>>()?;
+        for (query, answer) in block.iter().zip(answered.into_iter().flatten()) {
+            summary.n_unknown_items += answer.n_unknown;
+            write_answer(&mut writer, scorer, query, &answer, &mut summary)?;
+        }
+        progress.advance(block.len() as u64);
+    }
+    progress.end();
+    writer.finish()?;
+    Ok(summary)
+}
+
+struct Session<'a> {
+    scorer: &'a Scorer,
+    log: Option<&'a EventLog>,
+    exclude: &'a [ItemId],
+    options: &'a BatchOptions,
+    scratch: sidecart_serve::Scratch,
+    reader: HistoryReader,
+    history: History,
+}
+
+impl<'a> Session<'a> {
+    fn new(scorer: &'a Scorer, log: Option<&'a EventLog>, exclude: &'a [ItemId], options: &'a BatchOptions) -> Self {
+        Self {
+            scorer,
+            log,
+            exclude,
+            options,
+            scratch: scorer.scratch(),
+            reader: HistoryReader::default(),
+            history: History::default(),
+        }
+    }
+
+    fn answer(&mut self, query: &FileQuery) -> Result<Answered> {
+        let items = self.scorer.model().items();
+        let basket: Vec<ItemId> = query.items.iter().filter_map(|id| items.find(id.as_ref()).map(ItemId)).collect();
+        let n_unknown = query.items.len() - basket.len();
+        let known = match &query.customer {
+            Some(id) => self.scorer.load_history(id.as_ref(), self.log, &mut self.reader, &mut self.history)?,
+            None => false,
+        };
+        let query = Query {
+            basket: &basket,
+            history: known.then_some(&self.history),
+            time: query.time.unwrap_or_else(|| default_time(self.scorer)),
+            k: self.options.k,
+            mode: self.options.mode,
+            using: self.options.using,
+            exclude: self.exclude,
+        };
+        let answer = self.scorer.recommend(&query, &mut self.scratch)?;
+        let offers: Vec<(Scored, Reason, bool)> = answer
+            .offers
+            .iter()
+            .enumerate()
+            .map(|(at, &offer)| (offer, self.scorer.explain(&query, offer.item), at >= answer.fallback_from))
+            .collect();
+        let reason = offers.is_empty().then(|| no_offer_reason(&query));
+        Ok(Answered { offers, n_unknown, reason })
+    }
+}
+
+/// Why a query has no offer.
+fn no_offer_reason(query: &Query<'_>) -> String {
+    match (query.using, query.basket.is_empty(), query.history.is_some()) {
+        (Source::Own | Source::OwnFrequency, _, false) => "nothing is known of the customer".into(),
+        (Source::Neighbours | Source::Embeddings | Source::Baskets, true, _) => {
+            "no item of the basket is known to the model".into()
+        }
+        (using, ..) => format!("{using} has no candidate that is not excluded"),
+    }
+}
+
+fn write_answer(
+    writer: &mut AnswerWriter,
+    scorer: &Scorer,
+    query: &FileQuery,
+    answer: &Answered,
+    summary: &mut BatchSummary,
+) -> Result<()> {
+    let items = scorer.model().items();
+    let row = AnswerRow {
+        query_id: query.query_id,
+        rank: 0,
+        item: None,
+        score: None,
+        kind: CROSS_SELL,
+        anchor: None,
+        propensity: None,
+        price_delta: None,
+        fallback: None,
+        reason: None,
+    };
+    if answer.offers.is_empty() {
+        summary.n_empty += 1;
+        writer.push(&AnswerRow { reason: answer.reason.as_deref(), ..row })?;
+        return Ok(());
+    }
+    for (at, (offer, reason, fallback)) in answer.offers.iter().enumerate() {
+        summary.n_offers += 1;
+        let text = reason.text(scorer.model());
+        writer.push(&AnswerRow {
+            rank: at as i32 + 1,
+            item: Some(items.get(offer.item.0)),
+            score: Some(f64::from(offer.score)),
+            anchor: reason.anchor().map(|a| items.get(a.0)),
+            fallback: fallback.then_some("popular"),
+            reason: Some(&text),
+            ..row.clone()
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads a customer id that a person typed, in the form of the model's customer ids: a number when
+/// it can be one and the items are numbers too or the id is found so.
+#[must_use]
+pub fn typed_customer(typed: &str, kind: IdKind) -> ExternalId {
+    match (kind, typed.trim().parse()) {
+        (IdKind::Int, Ok(id)) => ExternalId::Int(id),
+        _ => ExternalId::Text(typed.into()),
+    }
+}

@@ -1,0 +1,261 @@
+//! The configuration file: what the user typed, checked.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sidecart_core::{Clock, Time};
+use sidecart_data::config::{Paths, PurchasesConfig, SideTableConfig};
+use sidecart_eval::{EvaluateParams, HideOneParams};
+use sidecart_train::ModelParams;
+
+use crate::error::{Error, Result};
+
+/// A whole configuration. Unknown keys are errors that list the valid ones.
+///
+/// ```
+/// let config: sidecart::Config = sidecart::Config::parse(
+///     "seed = 7\n[purchases]\npath = 'purchases.parquet'\n",
+///     std::path::Path::new("shop.toml"),
+/// )?;
+/// assert_eq!(config.seed, 7);
+/// assert_eq!(config.models.neighbours.per_item, 200);
+/// # Ok::<(), sidecart::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Seed of every random choice. Default 1.
+    pub seed: u64,
+    /// The history.
+    pub purchases: PurchasesConfig,
+    /// The item table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<SideTableConfig>,
+    /// The customer table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<SideTableConfig>,
+    /// The promotion calendar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotions: Option<SideTableConfig>,
+    /// Which customers belong together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<SegmentsConfig>,
+    /// Parameters of the models.
+    pub models: ModelParams,
+    /// How accuracy is measured.
+    pub evaluate: EvaluateConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            purchases: PurchasesConfig::default(),
+            items: None,
+            customers: None,
+            promotions: None,
+            segments: None,
+            models: ModelParams::default(),
+            evaluate: EvaluateConfig::default(),
+        }
+    }
+}
+
+/// `[segments]`: which customers belong together in reports.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentsConfig {
+    /// A column of the customer table, or several whose values are joined.
+    pub by: SegmentColumns,
+}
+
+/// One column or several.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SegmentColumns {
+    /// One column.
+    One(String),
+    /// Several; a segment is a combination of their values.
+    Many(Vec<String>),
+}
+
+impl SegmentColumns {
+    /// The column names.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+/// `[evaluate]`: how accuracy is measured.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// First time of the test baskets (`2017-11-01`, or a number where times are numbers);
+    /// without it the newest `test_share`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_from: Option<TimeText>,
+    /// Share of the newest baskets that are test baskets. Default 0.1, range 0.001 to 0.9.
+    pub test_share: f64,
+    /// Most test baskets used, chosen by a hash of their ids. Default 10000, at least 1.
+    pub max_cases: usize,
+    /// Items in fewer training baskets are never hidden. Default 5, at least 1.
+    pub min_item_baskets: u32,
+    /// Items outside this many most popular ones are the tail. Default 1000.
+    pub head_items: usize,
+    /// Bootstrap resamples behind the intervals. Default 1000, at least 100.
+    pub resamples: u32,
+}
+
+/// A time as people type it in TOML: a date, a text or a number.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TimeText {
+    /// A day or order number.
+    Number(i64),
+    /// A date or date and time.
+    Text(String),
+    /// A bare TOML date.
+    Date(toml::value::Datetime),
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        let hide = HideOneParams::default();
+        Self {
+            test_from: None,
+            test_share: 0.1,
+            max_cases: 10_000,
+            min_item_baskets: hide.min_item_baskets,
+            head_items: hide.head_items,
+            resamples: 1_000,
+        }
+    }
+}
+
+impl EvaluateConfig {
+    pub(crate) fn hide(&self, seed: u64) -> HideOneParams {
+        HideOneParams {
+            seed,
+            min_item_baskets: self.min_item_baskets,
+            max_cases: self.max_cases,
+            head_items: self.head_items,
+        }
+    }
+
+    pub(crate) fn measure(&self, seed: u64) -> EvaluateParams {
+        EvaluateParams { seed, resamples: self.resamples as _, ..EvaluateParams::default() }
+    }
+
+    pub(crate) fn from(&self, clock: Clock) -> Result<Option<Time>> {
+        let Some(text) = &self.test_from else { return Ok(None) };
+        let text = match text {
+            TimeText::Number(n) => n.to_string(),
+            TimeText::Text(t) => t.clone(),
+            TimeText::Date(d) => d.to_string(),
+        };
+        parse_time(&text, clock).map(Some).ok_or_else(|| Error::Setting {
+            key: "evaluate.test_from".into(),
+            got: text,
+            expected: expected_time(clock).into(),
+        })
+    }
+}
+
+/// Reads a time in the form a clock shows it.
+#[must_use]
+pub fn parse_time(text: &str, clock: Clock) -> Option<Time> {
+    match clock {
+        Clock::Calendar => Time::parse(text),
+        Clock::Days => text.trim().parse::<i64>().ok()?.checked_mul(sidecart_core::MICROS_PER_DAY).map(Time),
+        Clock::Order => text.trim().parse().ok().map(Time),
+        Clock::None => None,
+    }
+}
+
+/// What a time of a clock looks like.
+#[must_use]
+pub fn expected_time(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Calendar => "a date such as 2025-06-30 or 2025-06-30T12:00:00",
+        Clock::Days => "a day number",
+        Clock::Order => "an order number",
+        Clock::None => "nothing: the history has no times",
+    }
+}
+
+impl Config {
+    /// Reads a configuration file; relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`Error::ConfigFile`], [`Error::Config`] with line and valid names, or [`Error::Setting`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ConfigFile { path: path.to_path_buf(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a configuration from text; `path` names it in messages and anchors relative paths.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let mut config: Self = toml::from_str(text)
+            .map_err(|e| Error::Config { path: path.to_path_buf(), problem: e.to_string().trim_end().to_owned() })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.purchases.path.resolve_against(folder);
+        for table in [&mut config.items, &mut config.customers, &mut config.promotions].into_iter().flatten() {
+            table.path.resolve_against(folder);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// A configuration of paths alone, everything else at its default.
+    #[must_use]
+    pub fn from_paths(
+        purchases: PathBuf,
+        items: Option<PathBuf>,
+        customers: Option<PathBuf>,
+        promotions: Option<PathBuf>,
+    ) -> Self {
+        let table = |path: Option<PathBuf>| {
+            path.map(|path| SideTableConfig { path: Paths::One(path), ..SideTableConfig::default() })
+        };
+        Self {
+            purchases: PurchasesConfig { path: Paths::One(purchases), ..PurchasesConfig::default() },
+            items: table(items),
+            customers: table(customers),
+            promotions: table(promotions),
+            ..Self::default()
+        }
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or an error of the part concerned.
+    pub fn check(&self) -> Result<()> {
+        self.models.check()?;
+        let setting = |key: &str, got: String, expected: &str| {
+            Err(Error::Setting { key: key.into(), got, expected: expected.into() })
+        };
+        let e = &self.evaluate;
+        if !(0.001..=0.9).contains(&e.test_share) {
+            return setting("evaluate.test_share", e.test_share.to_string(), "a number from 0.001 to 0.9");
+        }
+        if e.max_cases == 0 {
+            return setting("evaluate.max_cases", "0".into(), "a whole number of at least 1");
+        }
+        if e.resamples < 100 {
+            return setting("evaluate.resamples", e.resamples.to_string(), "a whole number of at least 100");
+        }
+        if self.segments.is_some() && self.customers.is_none() {
+            return setting("segments.by", "a column".into(), "a [customers] table to find it in");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! All tables of a shop, read and joined.
+
+use std::path::{Path, PathBuf};
+
+use sidecart_core::{CustomerId, Progress};
+use sidecart_data::{
+    CustomerTable, Error as DataError, IngestSummary, ItemTable, Labels, Ledger, Promotion, ReadOptions,
+    read_customers, read_items, read_promotions, read_purchases,
+};
+use sidecart_train::Catalogue;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// A shop's history with its tables; items of the ledger are items of the catalogue.
+pub struct Dataset {
+    /// The validated history.
+    pub ledger: Ledger,
+    /// Everything known of items.
+    pub catalogue: Catalogue,
+    /// Everything known of customers.
+    pub customers: Option<CustomerTable>,
+    /// The promotion calendar.
+    pub promotions: Vec<Promotion>,
+    /// Which segment a customer is in, where segments are configured.
+    pub segments: Option<Segments>,
+    /// What was read, table by table.
+    pub summaries: Vec<(&'static str, IngestSummary)>,
+}
+
+/// Segments of the customers of a ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Segments {
+    /// Names in byte order.
+    pub names: Vec<String>,
+    /// Segment of each customer.
+    pub of_customer: Vec<Option<u16>>,
+}
+
+impl Segments {
+    /// The segment of a customer.
+    #[must_use]
+    pub fn of(&self, customer: CustomerId) -> Option<u16> {
+        self.of_customer.get(customer.index()).copied().flatten()
+    }
+}
+
+/// Most segments that a report can name.
+const MAX_SEGMENTS: usize = 1_000;
+
+fn first_path(config: &sidecart_data::config::Paths) -> &Path {
+    config.as_slice().first().map_or(Path::new(""), PathBuf::as_path)
+}
+
+/// Reads the history alone: from the files of the configuration, or from Statistics files.
+///
+/// # Errors
+/// Any error about files and rows.
+pub fn read_ledger(
+    config: &Config,
+    statistics: &[PathBuf],
+    options: ReadOptions,
+    progress: &dyn Progress,
+) -> Result<(Ledger, Option<IngestSummary>)> {
+    let Some((first, rest)) = statistics.split_first() else {
+        let (ledger, summary) = read_purchases(&config.purchases, options, progress)?;
+        return Ok((ledger, Some(summary)));
+    };
+    let mut ledger = Ledger::load(first)?;
+    for path in rest {
+        ledger = ledger.merge(&Ledger::load(path)?)?;
+    }
+    Ok((ledger, None))
+}
+
+impl Dataset {
+    /// Reads every table of a configuration. With `statistics` the history comes from those files
+    /// instead of the purchases.
+    ///
+    /// # Errors
+    /// Any error about files, rows and ids that can never match.
+    pub fn read(
+        config: &Config,
+        statistics: &[PathBuf],
+        options: ReadOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let (ledger, summary) = read_ledger(config, statistics, options, progress)?;
+        let mut summaries: Vec<(&'static str, IngestSummary)> = summary.map(|s| ("purchases", s)).into_iter().collect();
+        let purchases = statistics.first().map_or(first_path(&config.purchases.path), PathBuf::as_path);
+        let mut items = ItemTable::default();
+        if let Some(table) = &config.items {
+            let (read, summary) = read_items(table)?;
+            summaries.push(("items", summary));
+            items = read;
+        }
+        let items_path = config.items.as_ref().map_or(Path::new(""), |t| first_path(&t.path));
+        let catalogue = Catalogue::new(&ledger, items, (purchases, items_path))?;
+        let ledger = ledger.over_catalogue(catalogue.ids.clone())?;
+        let mut customers = None;
+        if let Some(table) = &config.customers {
+            let (read, summary) = read_customers(table)?;
+            summaries.push(("customers", summary));
+            if !read.ids.is_empty() && !ledger.customers().is_empty() && read.ids.kind() != ledger.customers().kind() {
+                return Err(DataError::IdForms {
+                    what: "customer_id",
+                    expected: ledger.customers().kind().to_string(),
+                    got: read.ids.kind().to_string(),
+                    first: purchases.to_path_buf(),
+                    second: first_path(&table.path).to_path_buf(),
+                }
+                .into());
+            }
+            customers = Some(read);
+        }
+        let mut promotions = Vec::new();
+        if let Some(table) = &config.promotions {
+            let (read, summary) = read_promotions(table, &catalogue.ids)?;
+            summaries.push(("promotions", summary));
+            promotions = read;
+        }
+        let segments = segments(config, customers.as_ref(), &ledger)?;
+        Ok(Self { ledger, catalogue, customers, promotions, segments, summaries })
+    }
+}
+
+fn segments(config: &Config, customers: Option<&CustomerTable>, ledger: &Ledger) -> Result<Option<Segments>> {
+    let (Some(by), Some(table)) = (&config.segments, customers) else { return Ok(None) };
+    let columns: Vec<&Labels> = by
+        .by
+        .as_slice()
+        .iter()
+        .map(|name| {
+            table.column(name).ok_or_else(|| Error::Setting {
+                key: "segments.by".into(),
+                got: name.clone(),
+                expected: format!(
+                    "a column of the customer table: {}",
+                    table.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+            })
+        })
+        .collect::<Result<_>>()?;
+    let label = |row: usize| -> Option<String> {
+        let parts: Option<Vec<&str>> = columns.iter().map(|c| c.get(row)).collect();
+        parts.map(|parts| parts.join(" / "))
+    };
+    let rows: Vec<Option<String>> = (0..table.ids.len()).map(label).collect();
+    let mut names: Vec<String> = rows.iter().flatten().cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MAX_SEGMENTS {
+        return Err(Error::Setting {
+            key: "segments.by".into(),
+            got: format!("{} different values", names.len()),
+            expected: format!("at most {MAX_SEGMENTS} segments; choose coarser columns"),
+        });
+    }
+    let code = |row: u32| rows[row as usize].as_ref().and_then(|n| names.binary_search(n).ok()).map(|i| i as u16);
+    let of_customer = ledger.customers().iter().map(|id| table.ids.find(id).and_then(code)).collect();
+    Ok(Some(Segments { names, of_customer }))
+}

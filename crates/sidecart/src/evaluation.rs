@@ -1,0 +1,142 @@
+//! How good the offers are, measured on baskets the models have not seen.
+
+use sidecart_core::{History, ItemId, Progress};
+use sidecart_eval::{CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
+use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
+use sidecart_train::{HoldOutSpec, hold_out};
+
+use crate::config::Config;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct EvaluateRequest {
+    /// The list mode.
+    pub mode: Mode,
+    /// One part of the model alone; none = all parts side by side.
+    pub using: Option<Source>,
+}
+
+/// A part of a scorer as the evaluation sees it.
+struct ScorerRanker<'a> {
+    name: String,
+    scorer: &'a Scorer,
+    histories: &'a [History],
+    using: Source,
+    mode: Mode,
+    with_customer: bool,
+    fingerprint: String,
+}
+
+struct Session<'a> {
+    ranker: &'a ScorerRanker<'a>,
+    scratch: Scratch,
+}
+
+impl Ranker for ScorerRanker<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn data_fingerprint(&self) -> Option<&str> {
+        Some(&self.fingerprint)
+    }
+
+    fn session(&self) -> Box<dyn RankSession + '_> {
+        Box::new(Session { ranker: self, scratch: self.scorer.scratch() })
+    }
+}
+
+impl RankSession for Session<'_> {
+    fn rank(&mut self, query: EvalQuery<'_>, k: usize, out: &mut Vec<ItemId>) -> Result<(), RankError> {
+        let r = self.ranker;
+        let history = query.customer.filter(|_| r.with_customer).map(|c| &r.histories[c.index()]);
+        let query = Query {
+            basket: query.basket,
+            history,
+            time: query.time,
+            k,
+            mode: r.mode,
+            using: r.using,
+            exclude: &[],
+        };
+        let answer = r.scorer.recommend(&query, &mut self.scratch)?;
+        out.clear();
+        out.extend(answer.offers.iter().map(|o| o.item));
+        Ok(())
+    }
+}
+
+/// Splits the history by time, trains on the part before, hides one item in each test basket and
+/// measures how high it comes back, always beside popularity and the customer's own frequency.
+///
+/// In [`Mode::Discovery`] only items new to the customer are hidden targets.
+///
+/// # Errors
+/// [`Error::NoSplit`] where the history cannot be cut, and any error of training or evaluation.
+pub fn evaluate(
+    dataset: &Dataset,
+    config: &Config,
+    request: EvaluateRequest,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let ledger = &dataset.ledger;
+    let spec = HoldOutSpec {
+        from: config.evaluate.from(ledger.clock())?,
+        share: config.evaluate.test_share,
+        hide: config.evaluate.hide(config.seed),
+    };
+    let segment_of = |customer| dataset.segments.as_ref().and_then(|s| s.of(customer));
+    let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::NoSplit)?;
+    if request.mode == Mode::Discovery {
+        keep_new(&mut split.cases);
+    }
+    let trained =
+        sidecart_train::train(&split.before, &dataset.catalogue, &config.models, config.seed, progress)?;
+    let scorer = trained.models.scorer(&split.before, &dataset.catalogue)?;
+    let fingerprint = split.before.fingerprint();
+    let ranker = |name: &str, using: Source, with_customer: bool| ScorerRanker {
+        name: name.to_owned(),
+        scorer: &scorer,
+        histories: &split.histories,
+        using,
+        mode: request.mode,
+        with_customer,
+        fingerprint: fingerprint.clone(),
+    };
+    let popular = ranker("popular", Source::Popular, true);
+    let own = ranker("own-frequency", Source::OwnFrequency, true);
+    let available = scorer.parts();
+    let wanted: Vec<Source> = match request.using {
+        Some(using) => vec![using],
+        None => [Source::Neighbours, Source::Embeddings, Source::Baskets, Source::Own, Source::Default]
+            .into_iter()
+            .filter(|s| available.contains(&s.name()))
+            .collect(),
+    };
+    let mut models: Vec<ScorerRanker<'_>> = wanted
+        .iter()
+        .filter(|s| !matches!(s, Source::Popular | Source::OwnFrequency))
+        .map(|&s| ranker(s.name(), s, true))
+        .collect();
+    if request.using.is_none() {
+        models.push(ranker("default, customer unknown", Source::Default, false));
+    }
+    let names = dataset.segments.as_ref().map_or(&[][..], |s| s.names.as_slice());
+    let mut evaluation = Evaluation::new(&split.cases).segments(names).baseline(&popular).baseline(&own);
+    for model in &models {
+        evaluation = evaluation.ranker(model);
+    }
+    Ok(evaluation.run(&config.evaluate.measure(config.seed), progress)?)
+}
+
+fn keep_new(set: &mut CaseSet) {
+    set.cases.retain(|case| case.is_new);
+    let mut customers: Vec<_> = set.cases.iter().filter_map(|c| c.customer).collect();
+    customers.sort_unstable();
+    customers.dedup();
+    set.facts.n_cases = set.cases.len() as _;
+    set.facts.n_anonymous_cases = 0;
+    set.facts.n_customers = customers.len() as _;
+}

@@ -1,0 +1,134 @@
+//! Every key of the configuration file, for `sidecart config --reference`.
+
+/// One key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Full name: `section.key`.
+    pub key: &'static str,
+    /// Default as TOML; empty where there is none.
+    pub default: &'static str,
+    /// Valid values with their unit.
+    pub range: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn key(key: &'static str, default: &'static str, range: &'static str, meaning: &'static str) -> Key {
+    Key { key, default, range, meaning }
+}
+
+const WEIGHTS_RANGE: &str =
+    "seven numbers >= 0: neighbours, neighbours_max, baskets, embeddings, own_frequency, own_together, popular";
+
+/// Every key with default, range and meaning, section by section. A test compares it with the
+/// configuration itself.
+pub const REFERENCE: &[Key] = &[
+    key("seed", "1", "a whole number >= 0", "seed of every random choice"),
+    key("purchases.path", "", "a file, folder, glob or a list of them", "the history, one row an item of a receipt"),
+    key("purchases.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule: stop, or leave out and count"),
+    key("purchases.columns", "{}", "our name = your column", "columns that are called otherwise"),
+    key("purchases.time_unit", "\"order\"", "order, days", "what an integer timestamp counts"),
+    key("purchases.discount_totals", "[]", "a list of columns", "discounts added to paid_total for the shelf price"),
+    key("items.path", "", "a file, folder, glob or a list of them", "the item table"),
+    key("items.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule"),
+    key("items.columns", "{}", "our name = your column", "category takes a list from coarse to fine, attributes any list"),
+    key("customers.path", "", "a file, folder, glob or a list of them", "the customer table"),
+    key("customers.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule"),
+    key("customers.columns", "{}", "our name = your column", "columns that are called otherwise"),
+    key("promotions.path", "", "a file, folder, glob or a list of them", "the promotion calendar"),
+    key("promotions.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule"),
+    key("promotions.columns", "{}", "our name = your column", "columns that are called otherwise"),
+    key("segments.by", "", "a column of the customer table, or a list", "which customers are reported together"),
+    key("models.counting.basket_size_exponent", "0.7", "0 to 1", "a basket of n items weighs n^-this in pair counts"),
+    key("models.counting.max_basket_items", "500", "2 to 65536 items", "longer baskets take part with this many items"),
+    key("models.neighbours.measure", "\"asymmetric-cosine\"", "asymmetric-cosine, cosine, jaccard, llr, bm25, conditional, lift", "how near two items are"),
+    key("models.neighbours.alpha", "0.7", "0 to 1", "exponent of the context item's total"),
+    key("models.neighbours.beta", "0.3", "0 to 1", "exponent of the candidate's total; small favours popular ones"),
+    key("models.neighbours.shrinkage", "0.0", "0 to 1e6 baskets", "pulls scores of rare items towards nothing"),
+    key("models.neighbours.per_item", "200", "1 to 10000 items", "neighbours kept"),
+    key("models.neighbours.min_item_baskets", "5", ">= 1 basket", "rarer items neither have neighbours nor are any"),
+    key("models.neighbours.basket_size_exponent", "0.7", "0 to 1", "a basket of n items weighs n^-this"),
+    key("models.neighbours.bm25_k1", "1.2", "0 to 1000", "saturation of bm25"),
+    key("models.neighbours.bm25_b", "0.75", "0 to 1", "length normalisation of bm25"),
+    key("models.baskets.enabled", "true", "true, false", "whether past baskets are kept for comparison"),
+    key("models.baskets.per_item", "500", "1 to 10000 baskets", "newest baskets kept for each item"),
+    key("models.baskets.nearest", "300", "1 to 10000 baskets", "nearest baskets that vote"),
+    key("models.baskets.min_item_baskets", "5", ">= 1 basket", "rarer items are left out"),
+    key("models.own.baskets_per_customer", "300", "0 to 10000 baskets", "newest baskets stored for each customer"),
+    key("models.own.frequency_tau_days", "120.0", "> 0 days", "age at which a past basket counts 1/e for frequency"),
+    key("models.own.together_tau_days", "180.0", "> 0 days", "the same for past baskets that share items with this one"),
+    key("models.own.frequency_tau_baskets", "25.0", "> 0 baskets", "the first where times are a bare order"),
+    key("models.own.together_tau_baskets", "40.0", "> 0 baskets", "the second where times are a bare order"),
+    key("models.mixture.tune", "true", "true, false", "whether weights are tuned on an inner time split"),
+    key("models.mixture.inner_share", "0.1", "0.01 to 0.5 of the baskets", "newest baskets that tuning hides items in"),
+    key("models.mixture.max_cases", "3000", ">= 100 baskets", "most baskets used for tuning"),
+    key("models.mixture.min_cases", "200", ">= 1 basket", "with fewer the weights stay as given"),
+    key("models.mixture.rounds", "3", "1 to 20", "rounds over all weights"),
+    key("models.mixture.weights.completion_known", "[0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01]", WEIGHTS_RANGE, "starting weights, customer known"),
+    key("models.mixture.weights.completion_anonymous", "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02]", WEIGHTS_RANGE, "starting weights, customer unknown"),
+    key("models.mixture.weights.discovery_known", "[0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02]", WEIGHTS_RANGE, "starting weights for new items, customer known"),
+    key("models.mixture.weights.discovery_anonymous", "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02]", WEIGHTS_RANGE, "starting weights for new items, customer unknown"),
+    key("evaluate.test_from", "", "a date, or a number where times are numbers", "first time of the test baskets"),
+    key("evaluate.test_share", "0.1", "0.001 to 0.9 of the baskets", "newest baskets that are test baskets"),
+    key("evaluate.max_cases", "10000", ">= 1 basket", "most test baskets, chosen by a hash of their ids"),
+    key("evaluate.min_item_baskets", "5", ">= 1 basket", "items in fewer training baskets are never hidden"),
+    key("evaluate.head_items", "1000", ">= 1 item", "items outside this many most popular ones are the tail"),
+    key("evaluate.resamples", "1000", ">= 100", "bootstrap resamples behind the intervals"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::Config;
+
+    fn flatten(prefix: &str, value: &toml::Value, out: &mut BTreeMap<String, toml::Value>) {
+        match value {
+            toml::Value::Table(table) if !table.is_empty() && !prefix.ends_with("columns") => {
+                for (name, value) in table {
+                    let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    flatten(&path, value, out);
+                }
+            }
+            other => {
+                out.insert(prefix.to_owned(), other.clone());
+            }
+        }
+    }
+
+    fn same(a: &toml::Value, b: &toml::Value) -> bool {
+        match (a, b) {
+            (toml::Value::Array(a), toml::Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+            _ => match (a.as_float(), b.as_float()) {
+                (Some(a), Some(b)) => (a - b).abs() < 1e-6,
+                _ => a == b,
+            },
+        }
+    }
+
+    #[test]
+    fn the_reference_is_the_configuration() {
+        let table = sidecart_data::config::SideTableConfig::default();
+        let config = Config {
+            items: Some(table.clone()),
+            customers: Some(table.clone()),
+            promotions: Some(table),
+            ..Config::default()
+        };
+        let mut actual = BTreeMap::new();
+        flatten("", &toml::Value::try_from(&config).unwrap(), &mut actual);
+        let documented: BTreeMap<&str, &Key> = REFERENCE.iter().map(|k| (k.key, k)).collect();
+        assert_eq!(documented.len(), REFERENCE.len(), "a key stands twice");
+        for (key, value) in &actual {
+            let Some(documented) = documented.get(key.as_str()) else { panic!("{key} is not documented") };
+            if !documented.default.is_empty() {
+                let text: toml::Table = toml::from_str(&format!("x = {}", documented.default)).unwrap();
+                assert!(same(&text["x"], value), "{key}: documented {}, is {value}", documented.default);
+            }
+        }
+        for key in REFERENCE {
+            assert!(actual.contains_key(key.key) || key.default.is_empty(), "{} does not exist", key.key);
+        }
+    }
+}

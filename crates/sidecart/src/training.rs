@@ -1,0 +1,27 @@
+//! Training and publishing.
+
+use std::path::Path;
+
+use sidecart_artifact::Version;
+use sidecart_core::Progress;
+use sidecart_train::Trained;
+
+use crate::config::Config;
+use crate::dataset::Dataset;
+use crate::error::Result;
+
+/// Learns every model of a data set.
+///
+/// # Errors
+/// Any error of training.
+pub fn train(dataset: &Dataset, config: &Config, progress: &dyn Progress) -> Result<Trained> {
+    Ok(sidecart_train::train(&dataset.ledger, &dataset.catalogue, &config.models, config.seed, progress)?)
+}
+
+/// Writes what was trained as a new version of the model folder `out`.
+///
+/// # Errors
+/// Any error of writing.
+pub fn publish(out: &Path, trained: &Trained, dataset: &Dataset, config: &Config) -> Result<Version> {
+    Ok(sidecart_train::publish(out, trained, &dataset.ledger, &dataset.catalogue, &config.models, config.seed)?)
+}
