@@ -100,15 +100,27 @@ pub enum Error {
         /// The file.
         file: PathBuf,
         /// The column.
-        column: String,
+        column: Box<str>,
         /// Our name for it.
-        name: String,
+        name: Box<str>,
         /// The types that are taken.
         expected: &'static str,
         /// The type found.
-        got: String,
+        got: Box<str>,
         /// What to do, beginning with `; `, or empty.
-        remedy: String,
+        remedy: &'static str,
+    },
+    /// A column stands in some files of a table only.
+    #[error("{}: there is no column `{column}`, but {} has one; one table needs one set of columns: add it to every file (nulls are fine) or map `{name}` to a column that all of them have", file.display(), first.display())]
+    ColumnInSome {
+        /// The file without the column.
+        file: PathBuf,
+        /// Our name for the column.
+        name: &'static str,
+        /// The column.
+        column: String,
+        /// A file that has it.
+        first: PathBuf,
     },
     /// Two files of one table disagree about a column.
     #[error("{}: column `{column}` holds {got}, but {} holds {expected}; one table needs one type: cast one of them", file.display(), first.display())]
@@ -116,11 +128,11 @@ pub enum Error {
         /// The second file.
         file: PathBuf,
         /// The column.
-        column: String,
+        column: Box<str>,
         /// What the first file holds.
-        expected: String,
+        expected: Box<str>,
         /// What the second file holds.
-        got: String,
+        got: Box<str>,
         /// The first file.
         first: PathBuf,
     },
@@ -160,13 +172,13 @@ pub enum Error {
         /// Row with the other customer.
         second: Box<RowPosition>,
         /// The basket column.
-        column: String,
+        column: Box<str>,
         /// The basket id.
-        basket: String,
+        basket: Box<str>,
         /// Customer of the first row.
-        first_customer: String,
+        first_customer: Box<str>,
         /// Customer of the second row.
-        second_customer: String,
+        second_customer: Box<str>,
     },
     /// Nothing is left to learn from.
     #[error("{what}: no usable purchase row is left ({rows} rows read); {hint}")]
@@ -198,7 +210,10 @@ pub enum Error {
     },
     /// A stored file does not hold what it should.
     #[error(transparent)]
-    Artifact(#[from] sidecart_artifact::Error),
+    Artifact(Box<sidecart_artifact::Error>),
+    /// The caller stopped the work.
+    #[error(transparent)]
+    Cancelled(#[from] sidecart_core::Cancelled),
     /// A setting is outside its range.
     #[error("{key} = {got}: expected {expected}")]
     Setting {
@@ -217,6 +232,12 @@ pub enum Error {
     },
 }
 
+impl From<sidecart_artifact::Error> for Error {
+    fn from(error: sidecart_artifact::Error) -> Self {
+        Self::Artifact(Box::new(error))
+    }
+}
+
 impl Error {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
@@ -232,12 +253,15 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NoFiles { .. } | Self::Pattern { .. } | Self::UnknownMapping { .. } | Self::Setting { .. } => {
-                ErrorClass::Caller
-            }
+            Self::NoFiles { .. }
+            | Self::Pattern { .. }
+            | Self::UnknownMapping { .. }
+            | Self::Setting { .. }
+            | Self::Cancelled(_) => ErrorClass::Caller,
             Self::Parquet { .. }
             | Self::MissingColumn { .. }
             | Self::ColumnType { .. }
+            | Self::ColumnInSome { .. }
             | Self::MixedTypes { .. }
             | Self::IdForms { .. }
             | Self::BadRow { .. }
@@ -245,8 +269,39 @@ impl Error {
             | Self::Empty { .. }
             | Self::Merge { .. } => ErrorClass::Data,
             Self::Io { .. } | Self::Memory { .. } => ErrorClass::Environment,
-            Self::Artifact(_) => ErrorClass::Data,
+            Self::Artifact(error) => match error.class() {
+                sidecart_artifact::ErrorClass::Caller => ErrorClass::Caller,
+                sidecart_artifact::ErrorClass::Data => ErrorClass::Data,
+                sidecart_artifact::ErrorClass::Environment => ErrorClass::Environment,
+                sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
+            },
             Self::Bug { .. } => ErrorClass::Bug,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_small_enough_to_be_returned_by_value() {
+        assert!(size_of::<Error>() <= 120, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn classes_say_who_has_to_act() {
+        let bug = Error::Bug { what: "x".into() };
+        let memory = Error::Memory { rows: 1, needed_mib: 2, cap_mib: 1 };
+        let setting = Error::Setting { key: "path", got: "nothing".into(), expected: "a file" };
+        let empty = Error::Empty { what: "a".into(), rows: 0, hint: "b".into() };
+        assert_eq!([bug, memory, setting, empty].map(|e| e.class()), [
+            ErrorClass::Bug,
+            ErrorClass::Environment,
+            ErrorClass::Caller,
+            ErrorClass::Data
+        ]);
+        let missing = sidecart_artifact::Error::NoModel { path: "m".into() };
+        assert_eq!(Error::from(missing).class(), ErrorClass::Caller);
     }
 }

@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 
 use crate::dot::LANES;
-use crate::elementwise::{add_scaled_body, exp_body, max_body, sum_body};
+use crate::elementwise::{add_rows_body, add_scaled_body, exp_body, max_body, sum_body};
 use crate::matmul::{PANEL, Tile};
 use crate::top_k::kernel::{BLOCK, CandidateBuffer, Line, ScanInput};
 
@@ -58,6 +58,11 @@ pub(crate) fn exp(values: &mut [f32]) {
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(crate) fn add_scaled(out: &mut [f32], x: &[f32], factor: f32) {
     add_scaled_body(out, x, factor);
+}
+
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+pub(crate) fn add_rows(out: &mut [f32], table: &[f32], rows: &[u32]) {
+    add_rows_body(out, table, rows);
 }
 
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]

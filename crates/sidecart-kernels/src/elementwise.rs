@@ -2,6 +2,8 @@ use crate::{Level, level::dispatch};
 
 /// Lanes of [`sum`] and [`max`].
 const LANES: usize = 16;
+/// Columns that [`add_rows`] sums at a time.
+const STRIP: usize = 64;
 /// Below this, `exp` would leave the normal numbers.
 const EXP_MIN: f32 = -87.0;
 /// Above this, `exp` would overflow its exponent.
@@ -49,6 +51,30 @@ pub fn add_scaled(out: &mut [f32], x: &[f32], factor: f32) {
 pub fn add_scaled_at(level: Level, out: &mut [f32], x: &[f32], factor: f32) {
     assert_eq!(out.len(), x.len(), "adding vectors needs one length");
     dispatch!(level, add_scaled(out, x, factor));
+}
+
+/// `out[d] += table[r * out.len() + d]` for each `r` of `rows`, in order: a sum of table rows.
+///
+/// ```
+/// let mut out = [0.5, 0.0];
+/// sidecart_kernels::add_rows(&mut out, &[1.0, 2.0, 10.0, 20.0, 100.0, 200.0], &[0, 2]);
+/// assert_eq!(out, [101.5, 202.0]);
+/// ```
+///
+/// # Panics
+/// When the table has no such row.
+#[inline]
+pub fn add_rows(out: &mut [f32], table: &[f32], rows: &[u32]) {
+    add_rows_at(Level::best(), out, table, rows);
+}
+
+/// [`add_rows`] at a level of the caller's choice.
+///
+/// # Panics
+/// When the table has no such row.
+#[inline]
+pub fn add_rows_at(level: Level, out: &mut [f32], table: &[f32], rows: &[u32]) {
+    dispatch!(level, add_rows(out, table, rows));
 }
 
 /// The sum of a slice in a fixed order: 16 lanes, then a tree. 0 when it is empty.
@@ -120,6 +146,31 @@ pub(crate) fn add_scaled_body(out: &mut [f32], x: &[f32], factor: f32) {
 }
 
 #[inline(always)]
+pub(crate) fn add_rows_body(out: &mut [f32], table: &[f32], rows: &[u32]) {
+    let dim = out.len();
+    let mut start = 0;
+    // A strip of sums stays in registers while the rows pass by.
+    for strip in out.chunks_exact_mut(STRIP) {
+        let mut sums = [0.0f32; STRIP];
+        sums.copy_from_slice(strip);
+        for &row in rows {
+            let from = row as usize * dim + start;
+            for (sum, &value) in sums.iter_mut().zip(&table[from..from + STRIP]) {
+                *sum += value;
+            }
+        }
+        strip.copy_from_slice(&sums);
+        start += STRIP;
+    }
+    for &row in rows {
+        let from = row as usize * dim;
+        for (o, &value) in out[start..].iter_mut().zip(&table[from + start..from + dim]) {
+            *o += value;
+        }
+    }
+}
+
+#[inline(always)]
 fn fold_lanes(values: &[f32], start: f32, join: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [start; LANES];
     let mut chunks = values.chunks_exact(LANES);
@@ -184,6 +235,25 @@ mod tests {
             }
             let wide: f64 = x.iter().map(|&v| f64::from(v)).sum();
             prop_assert!((f64::from(sum(&x)) - wide).abs() < 1e-2);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_added_in_order(dim in 1usize..150, rows in proptest::collection::vec(0u32..7, 0..9)) {
+            let table: Vec<f32> = (0..7 * dim).map(|i| (i as f32 * 0.37).sin() * 10.0).collect();
+            let start: Vec<f32> = (0..dim).map(|d| d as f32 * 0.1).collect();
+            let mut plain = start.clone();
+            for &row in &rows {
+                for (o, v) in plain.iter_mut().zip(&table[row as usize * dim..]) {
+                    *o += v;
+                }
+            }
+            for level in Level::ALL {
+                let mut out = start.clone();
+                add_rows_at(level, &mut out, &table, &rows);
+                prop_assert_eq!(bits(&out), bits(&plain));
+            }
         }
     }
 

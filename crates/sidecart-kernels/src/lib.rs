@@ -10,7 +10,8 @@
 //! |---|---|
 //! | inner product | [`dot`] |
 //! | matrix products for training | [`matmul`], [`matmul_at`] |
-//! | softmax | [`exp`], [`max`], [`sum`], [`add_scaled`] |
+//! | softmax | [`exp`], [`max`], [`sum`] |
+//! | sums of vectors | [`add_scaled`], [`add_rows`] |
 //! | exact top-k of many rows | [`ScanIndex`], [`Scratch`], [`RowBias`] |
 //! | memory | [`prefetch_read`] |
 //!
@@ -44,7 +45,7 @@ mod prefetch;
 mod top_k;
 
 pub use dot::{dot, dot_at};
-pub use elementwise::{add_scaled, add_scaled_at, exp, exp_at, max, max_at, sum, sum_at};
+pub use elementwise::{add_rows, add_rows_at, add_scaled, add_scaled_at, exp, exp_at, max, max_at, sum, sum_at};
 pub use error::KernelError;
 pub use level::Level;
 pub use matmul::{Destination, MatmulShape, matmul, matmul_at, matmul_at_level, matmul_level};

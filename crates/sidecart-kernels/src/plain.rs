@@ -1,7 +1,7 @@
 //! The portable twin of every kernel: the definition that the others must equal.
 
 use crate::dot::LANES;
-use crate::elementwise::{add_scaled_body, exp_body, max_body, sum_body};
+use crate::elementwise::{add_rows_body, add_scaled_body, exp_body, max_body, sum_body};
 use crate::matmul::{PANEL, Tile};
 use crate::top_k::kernel::{BLOCK, CandidateBuffer, ScanInput};
 
@@ -39,6 +39,10 @@ pub(crate) fn exp(values: &mut [f32]) {
 
 pub(crate) fn add_scaled(out: &mut [f32], x: &[f32], factor: f32) {
     add_scaled_body(out, x, factor);
+}
+
+pub(crate) fn add_rows(out: &mut [f32], table: &[f32], rows: &[u32]) {
+    add_rows_body(out, table, rows);
 }
 
 pub(crate) fn sum(values: &[f32]) -> f32 {

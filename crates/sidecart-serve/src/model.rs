@@ -31,10 +31,16 @@ pub(crate) struct AssociationLists {
 /// Vectors of the items.
 pub(crate) struct EmbeddingTables {
     input: Section<f32>,
+    /// Row of each item's in-vector, `NO_ROW` where it has none.
+    input_rows: Vec<u32>,
+    output_items: Section<u32>,
     pub(crate) dims: usize,
     pub(crate) scan: ScanIndex<Vec<f32>>,
     pub(crate) bias: RowBias,
 }
+
+/// "No such row".
+const NO_ROW: u32 = u32::MAX;
 
 /// Newest baskets of each item, and the items of those baskets.
 pub(crate) struct BasketTables {
@@ -75,6 +81,21 @@ pub struct Model {
 
 fn model_error(section: &'static str, problem: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Model { section, problem, expected: expected.to_string(), got: got.to_string() }
+}
+
+/// A list of distinct items in rising order.
+fn rising_items(container: &Container, name: &'static str, n_items: usize) -> Result<Section<u32>> {
+    let section = container.section::<u32>(name)?;
+    let items = container.get(&section);
+    if let Some(at) = items.windows(2).position(|w| w[0] >= w[1]) {
+        return Err(model_error(name, "items do not rise", format!("> {}", items[at]), items[at + 1]));
+    }
+    match items.last() {
+        Some(&last) if last as usize >= n_items => {
+            Err(model_error(name, "a number is out of range", format!("< {n_items}"), last))
+        }
+        _ => Ok(section),
+    }
 }
 
 impl Lists {
@@ -167,17 +188,26 @@ impl Model {
         let embeddings = container
             .contains(names::EMBEDDING_OUTPUT)
             .then(|| -> Result<_> {
+                let output_items = rising_items(&container, names::EMBEDDING_OUTPUT_ITEMS, n_items)?;
+                let input_items = rising_items(&container, names::EMBEDDING_INPUT_ITEMS, n_items)?;
                 let output = container.section::<f32>(names::EMBEDDING_OUTPUT)?;
                 let dims = output.cols();
-                if output.rows() != n_items || dims == 0 {
-                    return Err(model_error(names::EMBEDDING_OUTPUT, "wrong shape", format!("[{n_items}, >= 1]"), format!("[{}, {dims}]", output.rows())));
+                if output.rows() != output_items.len() || dims == 0 {
+                    let expected = format!("[{}, >= 1]", output_items.len());
+                    let got = format!("[{}, {dims}]", output.rows());
+                    return Err(model_error(names::EMBEDDING_OUTPUT, "wrong shape", expected, got));
                 }
-                let input = container.matrix::<f32>(names::EMBEDDING_INPUT, n_items, dims)?;
-                let bias = container.vector::<f32>(names::EMBEDDING_BIAS, n_items)?;
+                let input = container.matrix::<f32>(names::EMBEDDING_INPUT, input_items.len(), dims)?;
+                let bias = container.vector::<f32>(names::EMBEDDING_BIAS, output_items.len())?;
+                let mut input_rows = vec![NO_ROW; n_items];
+                for (row, &item) in container.get(&input_items).iter().enumerate() {
+                    input_rows[item as usize] = row as u32;
+                }
                 let kernel = |section| move |source| Error::Kernel { section, source };
-                let scan = ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
+                let scan =
+                    ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let bias = RowBias::new(container.get(&bias)).map_err(kernel(names::EMBEDDING_BIAS))?;
-                Ok(EmbeddingTables { input, dims, scan, bias })
+                Ok(EmbeddingTables { input, input_rows, output_items, dims, scan, bias })
             })
             .transpose()?;
         let baskets = container
@@ -295,10 +325,16 @@ impl Model {
         self.associations.as_ref().map_or(0, |a| a.lists.values.len())
     }
 
-    /// The in-vector of an item.
+    /// The in-vector of an item, where it has one.
     #[inline]
-    pub(crate) fn input_vector(&self, tables: &EmbeddingTables, item: ItemId) -> &[f32] {
-        self.container.row(&tables.input, item.index())
+    pub(crate) fn input_vector(&self, tables: &EmbeddingTables, item: ItemId) -> Option<&[f32]> {
+        let row = tables.input_rows[item.index()];
+        (row != NO_ROW).then(|| self.container.row(&tables.input, row as usize))
+    }
+
+    /// The items of the rows that are scanned, rising.
+    pub(crate) fn output_items(&self, tables: &EmbeddingTables) -> &[u32] {
+        self.container.get(&tables.output_items)
     }
 
     pub(crate) fn embeddings(&self) -> Option<&EmbeddingTables> {

@@ -26,11 +26,15 @@ pub const ASSOCIATION_CUSTOMERS: &str = "associations.customers";
 pub const ASSOCIATION_BASKETS: &str = "associations.baskets";
 /// Lift of each association, f32.
 pub const ASSOCIATION_LIFTS: &str = "associations.lifts";
-/// In-vectors (item as context), f32 `[n_items, dims]`.
+/// Items that have an in-vector, rising, u32 `[n_inputs]`.
+pub const EMBEDDING_INPUT_ITEMS: &str = "embeddings.input_items";
+/// In-vectors (item as context), f32 `[n_inputs, dims]`.
 pub const EMBEDDING_INPUT: &str = "embeddings.input";
-/// Out-vectors (item as answer), f32 `[n_items, dims]`.
+/// Items that have an out-vector, rising, u32 `[n_outputs]`.
+pub const EMBEDDING_OUTPUT_ITEMS: &str = "embeddings.output_items";
+/// Out-vectors (item as answer), f32 `[n_outputs, dims]`.
 pub const EMBEDDING_OUTPUT: &str = "embeddings.output";
-/// Bias of each item as answer, f32 `[n_items]`.
+/// Bias of each item as answer, f32 `[n_outputs]`.
 pub const EMBEDDING_BIAS: &str = "embeddings.bias";
 /// Row offsets of the kept baskets, u32 `[n_baskets + 1]`.
 pub const BASKET_OFFSETS: &str = "baskets.offsets";

@@ -1,6 +1,6 @@
 //! The items a model knows: everything bought and everything the shop's item table names.
 
-use sidecart_core::{ExternalIdRef, IdKind, IdTable, TextTable};
+use sidecart_core::{ExternalIdRef, IdKind, IdTable, TextTable, Time};
 use sidecart_data::{Error as DataError, ItemTable, Labels, Ledger, SizeUnit};
 
 use crate::embeddings::{Attribute, ItemFeatures, standard_attributes};
@@ -65,6 +65,13 @@ impl Catalogue {
     pub fn names(&self) -> Option<TextTable> {
         let names = self.table.names.as_ref()?;
         Some(self.rows.iter().map(|row| row.and_then(|r| names[r].as_deref()).unwrap_or("")).collect())
+    }
+
+    /// When the shop first sold an item, by its item table.
+    #[must_use]
+    pub fn first_sold(&self, item: u32) -> Option<Time> {
+        let column = self.table.first_sold.as_ref()?;
+        column[self.rows[item as usize]?]
     }
 
     /// The values of a label column for every item.

@@ -1,7 +1,7 @@
 //! All models of a history, and the container that holds them.
 
 use sidecart_artifact::{Container, ContainerWriter, write_id_table, write_texts};
-use sidecart_core::{Clock, ItemId, Progress, mix64};
+use sidecart_core::{Clock, ItemId, MICROS_PER_DAY, Progress, Time, mix64};
 use sidecart_data::Ledger;
 use sidecart_serve::{MixtureWeights, Scorer, ServingSettings, sections};
 
@@ -23,6 +23,10 @@ pub struct Models {
     neighbours: Neighbours,
     associations: Associations,
     embeddings: Option<Embeddings>,
+    /// Items whose in-vectors are kept: everything that can stand in a basket.
+    context_items: Vec<u32>,
+    /// Items whose out-vectors are kept: everything that may be offered for its vector.
+    answer_items: Vec<u32>,
     baskets: Option<KeptBaskets>,
     settings: ServingSettings,
 }
@@ -69,17 +73,31 @@ pub fn fit(
         let features = catalogue.features();
         let checked = params
             .embeddings
-            .clone()
             .check()
             .map_err(|source| Error::Parameter { section: "embeddings", source })?;
         Some(embeddings::train(ledger.baskets(), &features, &checked, seed, progress)?)
     } else {
         None
     };
+    let answer_items = answer_items(ledger, catalogue, &item_baskets, params);
+    let context_items = (0..item_baskets.len() as u32)
+        .filter(|&i| item_baskets[i as usize] > 0 || answer_items.binary_search(&i).is_ok())
+        .collect();
     let baskets = params.baskets.enabled.then(|| baskets::fit(ledger, &item_baskets, &params.baskets));
     let popular = popular_items(&item_baskets, params.neighbours.min_item_baskets);
     let settings = serving_settings(ledger, params);
-    Ok(Models { item_baskets, item_customers, popular, neighbours, associations, embeddings, baskets, settings })
+    Ok(Models {
+        item_baskets,
+        item_customers,
+        popular,
+        neighbours,
+        associations,
+        embeddings,
+        context_items,
+        answer_items,
+        baskets,
+        settings,
+    })
 }
 
 /// A key of an item's outside id, the same in every catalogue.
@@ -88,6 +106,32 @@ fn id_key(catalogue: &Catalogue, item: u32) -> u64 {
         sidecart_core::ExternalIdRef::Int(id) => mix64(id as u64),
         sidecart_core::ExternalIdRef::Text(id) => id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix64(h ^ u64::from(b))),
     }
+}
+
+/// Items that vectors may propose, rising: those with enough baskets, and new ones, which have no
+/// other way to be found. New is what the shop first sold (by its item table, else by the ledger)
+/// in the last days of the history; an item that simply does not sell is not new.
+fn answer_items(ledger: &Ledger, catalogue: &Catalogue, item_baskets: &[u32], params: &ModelParams) -> Vec<u32> {
+    let embeddings = &params.embeddings;
+    let since = ledger
+        .last_time()
+        .filter(|_| ledger.clock().has_durations())
+        .map(|last| Time(last.0.saturating_sub(i64::from(embeddings.new_item_days) * MICROS_PER_DAY)));
+    let mut first_bought = vec![Time(i64::MAX); item_baskets.len()];
+    for (basket, &time) in ledger.baskets().iter().zip(ledger.basket_times()) {
+        for item in basket {
+            let first = &mut first_bought[item.index()];
+            *first = time.min(*first);
+        }
+    }
+    let is_new = |item: u32| {
+        let listed = catalogue.first_sold(item);
+        let bought = Some(first_bought[item as usize]).filter(|t| t.0 < i64::MAX);
+        since.is_some_and(|since| listed.or(bought).is_some_and(|first| first >= since))
+    };
+    (0..item_baskets.len() as u32)
+        .filter(|&i| item_baskets[i as usize] >= embeddings.min_item_baskets || is_new(i))
+        .collect()
 }
 
 /// Items with enough baskets, by falling number of baskets and rising id; if none has enough, all
@@ -178,9 +222,16 @@ impl Models {
         writer.add_owned(sections::ASSOCIATION_LIFTS, shown.iter().map(|a| a.lift).collect::<Vec<f32>>(), &[nnz])?;
 
         if let Some(e) = &self.embeddings {
-            writer.add(sections::EMBEDDING_INPUT, &e.input, &[n, e.dims])?;
-            writer.add(sections::EMBEDDING_OUTPUT, &e.output, &[n, e.dims])?;
-            writer.add(sections::EMBEDDING_BIAS, &e.bias, &[n])?;
+            let rows = |matrix: &[f32], items: &[u32]| -> Vec<f32> {
+                items.iter().flat_map(|&i| &matrix[i as usize * e.dims..][..e.dims]).copied().collect()
+            };
+            let (inputs, outputs) = (&self.context_items, &self.answer_items);
+            writer.add(sections::EMBEDDING_INPUT_ITEMS, inputs, &[inputs.len()])?;
+            writer.add_owned(sections::EMBEDDING_INPUT, rows(&e.input, inputs), &[inputs.len(), e.dims])?;
+            writer.add(sections::EMBEDDING_OUTPUT_ITEMS, outputs, &[outputs.len()])?;
+            writer.add_owned(sections::EMBEDDING_OUTPUT, rows(&e.output, outputs), &[outputs.len(), e.dims])?;
+            let bias: Vec<f32> = outputs.iter().map(|&i| e.bias[i as usize]).collect();
+            writer.add_owned(sections::EMBEDDING_BIAS, bias, &[outputs.len()])?;
         }
         if let Some(b) = &self.baskets {
             let offsets: Vec<u64> = b.baskets.offsets().iter().map(|&o| o as u64).collect();

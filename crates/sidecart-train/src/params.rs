@@ -43,7 +43,7 @@ impl ModelParams {
         of("counting", self.counting.check())?;
         of("neighbours", self.neighbours.check())?;
         of("associations", self.associations.check())?;
-        of("embeddings", self.embeddings.clone().check().map(|_| ()))?;
+        of("embeddings", self.embeddings.check().map(|_| ()))?;
         of("baskets", self.baskets.check())?;
         of("own", self.own.check())?;
         of("mixture", self.mixture.check())

@@ -1,21 +1,24 @@
-//! Arrow arrays of every accepted type, read one value at a time in one form.
+//! Number, time and label columns of every accepted Arrow type in one form each.
 
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowDictionaryKeyType, ArrowPrimitiveType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Float32Type, Float64Type,
     Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, TimeUnit as ArrowTimeUnit};
-use sidecart_core::{Clock, ExternalIdRef, IdKind, MICROS_PER_DAY};
+use sidecart_core::{Clock, ExternalIdRef, MICROS_PER_DAY, Time};
 
+use super::ids::for_each_id;
 use crate::config::TimeUnit;
 use crate::error::{Error, Result};
 
 /// A value that cannot be taken: why, and what to do.
+#[derive(Clone, Debug)]
 pub(crate) struct BadValue {
     pub(crate) value: String,
     pub(crate) problem: &'static str,
@@ -23,175 +26,78 @@ pub(crate) struct BadValue {
 }
 
 impl BadValue {
+    #[cold]
     pub(crate) fn new(value: impl ToString, problem: &'static str, remedy: &'static str) -> Self {
         Self { value: value.to_string(), problem, remedy }
     }
 }
 
-/// The form of the ids of a column type; an error for types that cannot be ids.
-pub(crate) fn id_kind(file: &Path, name: &str, column: &str, data_type: &DataType) -> Result<IdKind> {
-    let kind = match data_type {
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32
-        | DataType::UInt64 => Some(IdKind::Int),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(IdKind::Text),
-        DataType::Dictionary(_, values) => return id_kind(file, name, column, values),
-        _ => None,
-    };
-    kind.ok_or_else(|| Error::ColumnType {
-        file: file.to_path_buf(),
-        column: column.to_owned(),
-        name: name.to_owned(),
-        expected: "integers of any width or strings",
-        got: data_type.to_string(),
-        remedy: if data_type.is_floating() {
-            "; a float column often means that missing values turned integers into floats: cast it to an integer or string column with nulls".into()
-        } else {
-            String::new()
-        },
-    })
-}
-
-/// Calls `visit(row, id)` for every row; an id that cannot be taken comes as `Err`.
-pub(crate) fn for_each_id<'a>(
-    array: &'a ArrayRef,
-    visit: &mut dyn FnMut(usize, std::result::Result<Option<ExternalIdRef<'a>>, BadValue>),
-) {
-    fn ints<'a, T: ArrowPrimitiveType>(
-        array: &'a ArrayRef,
-        visit: &mut dyn FnMut(usize, std::result::Result<Option<ExternalIdRef<'a>>, BadValue>),
-    ) where
-        T::Native: Into<i64>,
-    {
-        let array = array.as_primitive::<T>();
-        for (row, &value) in array.values().iter().enumerate() {
-            visit(row, Ok(array.is_valid(row).then(|| ExternalIdRef::Int(value.into()))));
-        }
-    }
-    fn dictionary<'a, K: ArrowDictionaryKeyType>(
-        array: &'a ArrayRef,
-        visit: &mut dyn FnMut(usize, std::result::Result<Option<ExternalIdRef<'a>>, BadValue>),
-    ) {
-        let array = array.as_dictionary::<K>();
-        let mut values = Vec::with_capacity(array.values().len());
-        for_each_id(array.values(), &mut |_, id| values.push(id.map_err(|bad| (bad.value, bad.problem, bad.remedy))));
-        for row in 0..array.len() {
-            visit(
-                row,
-                match array.key(row).map(|k| &values[k]) {
-                    None => Ok(None),
-                    Some(Ok(id)) => Ok(*id),
-                    Some(Err((value, problem, remedy))) => Err(BadValue::new(value, problem, remedy)),
-                },
-            );
-        }
-    }
-    fn text<'a>(
-        row: usize,
-        value: Option<&'a str>,
-        visit: &mut dyn FnMut(usize, std::result::Result<Option<ExternalIdRef<'a>>, BadValue>),
-    ) {
-        visit(
-            row,
-            match value {
-                Some("") => Err(BadValue::new("\"\"", "an id is an empty text", "use null where there is none")),
-                other => Ok(other.map(ExternalIdRef::Text)),
-            },
-        );
-    }
-    match array.data_type() {
-        DataType::Int8 => ints::<Int8Type>(array, visit),
-        DataType::Int16 => ints::<Int16Type>(array, visit),
-        DataType::Int32 => ints::<Int32Type>(array, visit),
-        DataType::Int64 => ints::<Int64Type>(array, visit),
-        DataType::UInt8 => ints::<UInt8Type>(array, visit),
-        DataType::UInt16 => ints::<UInt16Type>(array, visit),
-        DataType::UInt32 => ints::<UInt32Type>(array, visit),
-        DataType::UInt64 => {
-            let array = array.as_primitive::<UInt64Type>();
-            for (row, &value) in array.values().iter().enumerate() {
-                visit(
-                    row,
-                    if array.is_null(row) {
-                        Ok(None)
-                    } else {
-                        i64::try_from(value).map(|v| Some(ExternalIdRef::Int(v))).map_err(|_| {
-                            BadValue::new(
-                                value,
-                                "an unsigned id is above 9223372036854775807",
-                                "cast the column to string",
-                            )
-                        })
-                    },
-                );
-            }
-        }
-        DataType::Utf8 => array.as_string::<i32>().iter().enumerate().for_each(|(row, v)| text(row, v, visit)),
-        DataType::LargeUtf8 => array.as_string::<i64>().iter().enumerate().for_each(|(row, v)| text(row, v, visit)),
-        DataType::Utf8View => array.as_string_view().iter().enumerate().for_each(|(row, v)| text(row, v, visit)),
-        DataType::Dictionary(keys, _) => match keys.as_ref() {
-            DataType::Int8 => dictionary::<Int8Type>(array, visit),
-            DataType::Int16 => dictionary::<Int16Type>(array, visit),
-            DataType::Int32 => dictionary::<Int32Type>(array, visit),
-            DataType::Int64 => dictionary::<Int64Type>(array, visit),
-            DataType::UInt8 => dictionary::<UInt8Type>(array, visit),
-            DataType::UInt16 => dictionary::<UInt16Type>(array, visit),
-            DataType::UInt32 => dictionary::<UInt32Type>(array, visit),
-            _ => dictionary::<UInt64Type>(array, visit),
-        },
-        _ => unreachable!("id_kind has refused other types"),
-    }
-}
-
-/// Checks that a column holds numbers.
+/// Checks that a column holds numbers, or only nulls.
 pub(crate) fn check_number(file: &Path, name: &str, column: &str, data_type: &DataType) -> Result<()> {
-    if data_type.is_numeric() && !matches!(data_type, DataType::Float16 | DataType::Decimal256(..)) {
+    let taken = data_type.is_numeric() && !matches!(data_type, DataType::Float16 | DataType::Decimal256(..));
+    if taken || data_type == &DataType::Null {
         return Ok(());
     }
     Err(Error::ColumnType {
         file: file.to_path_buf(),
-        column: column.to_owned(),
-        name: name.to_owned(),
+        column: column.into(),
+        name: name.into(),
         expected: "integers, floats or decimals",
-        got: data_type.to_string(),
-        remedy: String::new(),
+        got: data_type.to_string().into(),
+        remedy: if data_type.is_string() { "; parse texts into numbers first" } else { "" },
     })
 }
 
-/// All values of a number column; null is `None`.
-pub(crate) fn numbers(array: &ArrayRef) -> Vec<Option<f64>> {
-    fn collect<T: ArrowPrimitiveType>(array: &ArrayRef, to_f64: impl Fn(T::Native) -> f64) -> Vec<Option<f64>> {
-        array.as_primitive::<T>().iter().map(|v| v.map(&to_f64)).collect()
+/// The values of a number column.
+pub(crate) struct Numbers {
+    values: ScalarBuffer<f64>,
+    nulls: Option<NullBuffer>,
+}
+
+impl Numbers {
+    /// Takes a column that [`check_number`] took.
+    pub(crate) fn new(array: &ArrayRef) -> Self {
+        fn convert<T: ArrowPrimitiveType>(array: &ArrayRef, to_f64: impl Fn(T::Native) -> f64) -> ScalarBuffer<f64> {
+            array.as_primitive::<T>().values().iter().map(|&v| to_f64(v)).collect()
+        }
+        let values = match array.data_type() {
+            DataType::Int8 => convert::<Int8Type>(array, f64::from),
+            DataType::Int16 => convert::<Int16Type>(array, f64::from),
+            DataType::Int32 => convert::<Int32Type>(array, f64::from),
+            DataType::Int64 => convert::<Int64Type>(array, |v| v as f64),
+            DataType::UInt8 => convert::<UInt8Type>(array, f64::from),
+            DataType::UInt16 => convert::<UInt16Type>(array, f64::from),
+            DataType::UInt32 => convert::<UInt32Type>(array, f64::from),
+            DataType::UInt64 => convert::<UInt64Type>(array, |v| v as f64),
+            DataType::Float32 => convert::<Float32Type>(array, f64::from),
+            DataType::Float64 => array.as_primitive::<Float64Type>().values().clone(),
+            DataType::Decimal32(_, scale) => {
+                let unit = power_of_ten(*scale);
+                convert::<Decimal32Type>(array, move |v| f64::from(v) / unit)
+            }
+            DataType::Decimal64(_, scale) => {
+                let unit = power_of_ten(*scale);
+                convert::<Decimal64Type>(array, move |v| v as f64 / unit)
+            }
+            DataType::Decimal128(_, scale) => {
+                let unit = power_of_ten(*scale);
+                convert::<Decimal128Type>(array, move |v| v as f64 / unit)
+            }
+            DataType::Null => std::iter::repeat_n(0.0, array.len()).collect(),
+            other => unreachable!("check_number has refused {other}"),
+        };
+        Self { values, nulls: array.logical_nulls() }
     }
-    match array.data_type() {
-        DataType::Int8 => collect::<Int8Type>(array, f64::from),
-        DataType::Int16 => collect::<Int16Type>(array, f64::from),
-        DataType::Int32 => collect::<Int32Type>(array, f64::from),
-        DataType::Int64 => collect::<Int64Type>(array, |v| v as f64),
-        DataType::UInt8 => collect::<UInt8Type>(array, f64::from),
-        DataType::UInt16 => collect::<UInt16Type>(array, f64::from),
-        DataType::UInt32 => collect::<UInt32Type>(array, f64::from),
-        DataType::UInt64 => collect::<UInt64Type>(array, |v| v as f64),
-        DataType::Float32 => collect::<Float32Type>(array, f64::from),
-        DataType::Float64 => collect::<Float64Type>(array, |v| v),
-        DataType::Decimal32(_, scale) => {
-            let unit = power_of_ten(*scale);
-            collect::<arrow_array::types::Decimal32Type>(array, move |v| f64::from(v) / unit)
-        }
-        DataType::Decimal64(_, scale) => {
-            let unit = power_of_ten(*scale);
-            collect::<arrow_array::types::Decimal64Type>(array, move |v| v as f64 / unit)
-        }
-        DataType::Decimal128(_, scale) => {
-            let unit = power_of_ten(*scale);
-            collect::<Decimal128Type>(array, move |v| v as f64 / unit)
-        }
-        _ => unreachable!("check_number has refused other types"),
+
+    /// The value of a row; none where it is null.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<f64> {
+        let valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        valid.then(|| self.values[row])
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<f64>> + '_ {
+        (0..self.values.len()).map(|row| self.get(row))
     }
 }
 
@@ -219,7 +125,13 @@ impl std::fmt::Display for TimeForm {
 }
 
 /// The form of a time column; an error for types that are no times.
-pub(crate) fn time_form(file: &Path, column: &str, data_type: &DataType, unit: TimeUnit) -> Result<TimeForm> {
+pub(crate) fn time_form(
+    file: &Path,
+    name: &str,
+    column: &str,
+    data_type: &DataType,
+    unit: TimeUnit,
+) -> Result<TimeForm> {
     match data_type {
         DataType::Timestamp(_, zone) => Ok(TimeForm { clock: Clock::Calendar, zoned: zone.is_some() }),
         DataType::Date32 | DataType::Date64 => Ok(TimeForm { clock: Clock::Calendar, zoned: false }),
@@ -232,11 +144,11 @@ pub(crate) fn time_form(file: &Path, column: &str, data_type: &DataType, unit: T
         }),
         other => Err(Error::ColumnType {
             file: file.to_path_buf(),
-            column: column.to_owned(),
-            name: "timestamp".to_owned(),
+            column: column.into(),
+            name: name.into(),
             expected: "timestamps, dates or integers",
-            got: other.to_string(),
-            remedy: "; parse texts into timestamps first".into(),
+            got: other.to_string().into(),
+            remedy: if other.is_string() { "; parse texts into timestamps first" } else { "" },
         }),
     }
 }
@@ -244,86 +156,214 @@ pub(crate) fn time_form(file: &Path, column: &str, data_type: &DataType, unit: T
 /// Calendar times outside 1900..2200 are mistakes of unit or of typing.
 const CALENDAR_RANGE: std::ops::Range<i64> = -25_567 * MICROS_PER_DAY..84_006 * MICROS_PER_DAY;
 /// Day numbers that can be held in microseconds.
-const DAY_LIMIT: i64 = 50_000_000;
+const DAY_RANGE: std::ops::RangeInclusive<i64> = -50_000_000..=50_000_000;
 
-/// All values of a time column in microseconds (or order numbers); null is `Ok(None)`.
-pub(crate) fn times(array: &ArrayRef, unit: TimeUnit) -> Vec<std::result::Result<Option<i64>, BadValue>> {
-    fn calendar<T: ArrowPrimitiveType<Native = i64>>(
-        array: &ArrayRef,
-        to_micros: impl Fn(i64) -> Option<i64>,
-    ) -> Vec<std::result::Result<Option<i64>, BadValue>> {
-        array.as_primitive::<T>().iter().map(|v| v.map(|v| check_calendar(v, to_micros(v))).transpose()).collect()
-    }
-    fn check_calendar(raw: i64, micros: Option<i64>) -> std::result::Result<i64, BadValue> {
-        micros.filter(|m| CALENDAR_RANGE.contains(m)).ok_or_else(|| {
-            BadValue::new(raw, "a time lies outside the years 1900 to 2199", "check the unit of the timestamp column")
-        })
-    }
-    match array.data_type() {
-        DataType::Timestamp(ArrowTimeUnit::Second, _) => {
-            calendar::<TimestampSecondType>(array, |v| v.checked_mul(1_000_000))
-        }
-        DataType::Timestamp(ArrowTimeUnit::Millisecond, _) => {
-            calendar::<TimestampMillisecondType>(array, |v| v.checked_mul(1_000))
-        }
-        DataType::Timestamp(ArrowTimeUnit::Microsecond, _) => calendar::<TimestampMicrosecondType>(array, Some),
-        DataType::Timestamp(ArrowTimeUnit::Nanosecond, _) => {
-            calendar::<TimestampNanosecondType>(array, |v| Some(v.div_euclid(1_000)))
-        }
-        DataType::Date32 => array
-            .as_primitive::<Date32Type>()
-            .iter()
-            .map(|v| v.map(|v| check_calendar(i64::from(v), Some(i64::from(v) * MICROS_PER_DAY))).transpose())
-            .collect(),
-        DataType::Date64 => calendar::<Date64Type>(array, |v| v.checked_mul(1_000)),
-        _ => numbers_as_order(array, unit),
-    }
+/// The values of a time column in microseconds (or order numbers).
+pub(crate) struct Times {
+    values: ScalarBuffer<i64>,
+    nulls: Option<NullBuffer>,
+    /// Rows whose value cannot be taken, rising.
+    pub(crate) bad: Vec<(usize, BadValue)>,
 }
 
-fn numbers_as_order(array: &ArrayRef, unit: TimeUnit) -> Vec<std::result::Result<Option<i64>, BadValue>> {
-    let mut values = Vec::with_capacity(array.len());
-    for_each_id(array, &mut |_, id| {
-        values.push(match id {
-            Err(_) => Err(BadValue::new("above 9223372036854775807", "an order number is too large", "use smaller numbers")),
-            Ok(Some(ExternalIdRef::Int(value))) => match unit {
-                TimeUnit::Order => Ok(Some(value)),
-                TimeUnit::Days if value.abs() <= DAY_LIMIT => Ok(Some(value * MICROS_PER_DAY)),
-                TimeUnit::Days => {
-                    Err(BadValue::new(value, "a day number is beyond 50 million", "check time_unit = \"days\""))
-                }
-            },
-            Ok(_) => Ok(None),
+impl Times {
+    /// Takes a column that [`time_form`] took.
+    pub(crate) fn new(array: &ArrayRef, unit: TimeUnit) -> Self {
+        match array.data_type() {
+            DataType::Timestamp(ArrowTimeUnit::Second, _) => {
+                Self::calendar::<TimestampSecondType>(array, |v| v.saturating_mul(1_000_000))
+            }
+            DataType::Timestamp(ArrowTimeUnit::Millisecond, _) => {
+                Self::calendar::<TimestampMillisecondType>(array, |v| v.saturating_mul(1_000))
+            }
+            DataType::Timestamp(ArrowTimeUnit::Microsecond, _) => {
+                Self::calendar::<TimestampMicrosecondType>(array, |v| v)
+            }
+            DataType::Timestamp(ArrowTimeUnit::Nanosecond, _) => {
+                Self::calendar::<TimestampNanosecondType>(array, |v| v.div_euclid(1_000))
+            }
+            DataType::Date32 => Self::calendar::<Date32Type>(array, |v| i64::from(v) * MICROS_PER_DAY),
+            DataType::Date64 => Self::calendar::<Date64Type>(array, |v| v.saturating_mul(1_000)),
+            _ => Self::counted(array, unit),
+        }
+    }
+
+    fn calendar<T: ArrowPrimitiveType>(array: &ArrayRef, to_micros: impl Fn(T::Native) -> i64) -> Self
+    where
+        T::Native: std::fmt::Display,
+    {
+        let raw = array.as_primitive::<T>().values();
+        let values: ScalarBuffer<i64> = raw.iter().map(|&v| to_micros(v)).collect();
+        let mut bad = Vec::new();
+        if !values.iter().all(|time| CALENDAR_RANGE.contains(time)) {
+            let outside = |row: &usize| array.is_valid(*row) && !CALENDAR_RANGE.contains(&values[*row]);
+            bad.extend((0..values.len()).filter(outside).map(|row| {
+                let problem = "a time lies outside the years 1900 to 2199";
+                (row, BadValue::new(raw[row], problem, "check the unit of the column, or correct the row"))
+            }));
+        }
+        Self { values, nulls: array.nulls().cloned(), bad }
+    }
+
+    fn counted(array: &ArrayRef, unit: TimeUnit) -> Self {
+        let mut values = vec![0; array.len()];
+        let mut bad = Vec::new();
+        for_each_id(array, |row, id| match (id, unit) {
+            (Err(value), _) => {
+                let problem = "an order number is above 9223372036854775807";
+                bad.push((row, BadValue::new(value.value, problem, "use smaller numbers")));
+            }
+            (Ok(Some(ExternalIdRef::Int(value))), TimeUnit::Order) => values[row] = value,
+            (Ok(Some(ExternalIdRef::Int(value))), TimeUnit::Days) if DAY_RANGE.contains(&value) => {
+                values[row] = value * MICROS_PER_DAY;
+            }
+            (Ok(Some(value)), _) => {
+                let problem = "a day number is beyond 50 million";
+                bad.push((row, BadValue::new(value, problem, "check time_unit = \"days\", or correct the row")));
+            }
+            (Ok(None), _) => {}
         });
-    });
-    values
+        Self { values: values.into(), nulls: array.logical_nulls(), bad }
+    }
+
+    /// The time of a row; none where it is null. Rows in [`bad`](Self::bad) have no meaning here.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<i64> {
+        let valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        valid.then(|| self.values[row])
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<i64>> + '_ {
+        (0..self.values.len()).map(|row| self.get(row))
+    }
 }
 
-/// Texts of a column of strings, numbers, booleans or dates (labels of segments, categories, ...).
+/// Whether [`labels`] takes a column type.
+pub(crate) fn is_label(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_label(values),
+        DataType::Boolean | DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => true,
+        t => t.is_string() || (t.is_numeric() && !matches!(t, DataType::Float16 | DataType::Decimal256(..))),
+    }
+}
+
+/// Texts of a column of strings, numbers, booleans or dates (segments, categories, ...). A blank
+/// text is no label; `None` for other types.
 pub(crate) fn labels(array: &ArrayRef) -> Option<Vec<Option<String>>> {
-    let mut out = Vec::with_capacity(array.len());
-    match array.data_type() {
+    fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
+        values.map(|v| v.filter(|v| !v.trim().is_empty()).map(str::to_owned)).collect()
+    }
+    Some(match array.data_type() {
         DataType::Boolean => {
-            out.extend(array.as_boolean().iter().map(|v| v.map(|v| if v { "yes" } else { "no" }.to_owned())));
+            array.as_boolean().iter().map(|v| v.map(|v| if v { "yes" } else { "no" }.to_owned())).collect()
         }
-        DataType::Utf8 => out.extend(array.as_string::<i32>().iter().map(|v| v.map(str::to_owned))),
-        DataType::LargeUtf8 => out.extend(array.as_string::<i64>().iter().map(|v| v.map(str::to_owned))),
-        DataType::Utf8View => out.extend(array.as_string_view().iter().map(|v| v.map(str::to_owned))),
-        DataType::Dictionary(_, values) if matches!(values.as_ref(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => {
-            for_each_id(array, &mut |_, id| out.push(id.ok().flatten().map(|id| id.to_string())));
+        DataType::Utf8 => texts(array.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => texts(array.as_string::<i64>().iter()),
+        DataType::Utf8View => texts(array.as_string_view().iter()),
+        DataType::Null => vec![None; array.len()],
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let values = labels(dictionary.values())?;
+            if values.is_empty() {
+                return Some(vec![None; array.len()]);
+            }
+            let keys = dictionary.normalized_keys();
+            keys.iter().enumerate().map(|(row, &key)| values[key].clone().filter(|_| array.is_valid(row))).collect()
         }
-        DataType::Float32 | DataType::Float64 | DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => {
-            out.extend(numbers(array).into_iter().map(|v| v.map(|v| v.to_string())));
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
+            Times::new(array, TimeUnit::Order).iter().map(|v| v.map(|v| Time(v).to_string())).collect()
         }
         t if t.is_integer() => {
-            for_each_id(array, &mut |_, id| {
+            let mut out = Vec::with_capacity(array.len());
+            for_each_id(array, |_, id| {
                 out.push(match id {
                     Ok(id) => id.map(|id| id.to_string()),
                     Err(bad) => Some(bad.value),
                 });
             });
+            out
         }
-        DataType::Null => out.resize(array.len(), None),
+        t if is_label(t) => Numbers::new(array).iter().map(|v| v.map(|v| v.to_string())).collect(),
         _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
+        Int32Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+        TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+    };
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_type_come_as_floats() {
+        let decimal = |values: Vec<Option<i128>>, scale| {
+            Decimal128Array::from(values).with_precision_and_scale(20, scale).unwrap()
+        };
+        let arrays: [ArrayRef; 5] = [
+            Arc::new(Int32Array::from(vec![Some(200), None])),
+            Arc::new(Float32Array::from(vec![Some(200.0), None])),
+            Arc::new(Float64Array::from(vec![Some(200.0), None])),
+            Arc::new(decimal(vec![Some(20_000), None], 2)),
+            Arc::new(decimal(vec![Some(2), None], -2)),
+        ];
+        for array in arrays {
+            assert!(check_number(Path::new("f"), "n", "c", array.data_type()).is_ok());
+            assert_eq!(Numbers::new(&array).iter().collect::<Vec<_>>(), [Some(200.0), None], "{}", array.data_type());
+        }
+        let nothing: ArrayRef = Arc::new(NullArray::new(1));
+        assert_eq!(Numbers::new(&nothing).get(0), None);
+        assert!(check_number(Path::new("f"), "n", "c", &DataType::Utf8).is_err());
     }
-    Some(out)
+
+    #[test]
+    fn times_of_every_unit_come_in_microseconds() {
+        let day = 20_000i64;
+        let seconds = day * 86_400;
+        let arrays: [ArrayRef; 7] = [
+            Arc::new(TimestampSecondArray::from(vec![Some(seconds), None])),
+            Arc::new(TimestampMillisecondArray::from(vec![Some(seconds * 1_000), None])),
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(seconds * 1_000_000), None])),
+            Arc::new(TimestampNanosecondArray::from(vec![Some(seconds * 1_000_000_000 + 999), None])),
+            Arc::new(TimestampSecondArray::from(vec![Some(seconds), None]).with_timezone("UTC")),
+            Arc::new(Date32Array::from(vec![Some(day as i32), None])),
+            Arc::new(Date64Array::from(vec![Some(seconds * 1_000), None])),
+        ];
+        for array in arrays {
+            let times = Times::new(&array, TimeUnit::Days);
+            assert!(times.bad.is_empty());
+            assert_eq!(times.iter().collect::<Vec<_>>(), [Some(day * MICROS_PER_DAY), None], "{}", array.data_type());
+        }
+    }
+
+    #[test]
+    fn impossible_times_are_bad_and_nulls_are_not() {
+        let array: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(i64::MAX), None, Some(0), Some(i64::MIN)]));
+        let rows: Vec<usize> = Times::new(&array, TimeUnit::Order).bad.iter().map(|(row, _)| *row).collect();
+        assert_eq!(rows, [0, 3]);
+        let days: ArrayRef = Arc::new(Int64Array::from(vec![i64::MIN, 3, 50_000_001]));
+        let times = Times::new(&days, TimeUnit::Days);
+        assert_eq!(times.bad.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(times.get(1), Some(3 * MICROS_PER_DAY));
+        assert_eq!(Times::new(&days, TimeUnit::Order).get(0), Some(i64::MIN));
+        let large: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
+        assert_eq!(Times::new(&large, TimeUnit::Order).bad[0].1.value, "18446744073709551615");
+    }
+
+    #[test]
+    fn labels_are_texts_without_blanks() {
+        let label = |array: ArrayRef| labels(&array).unwrap();
+        assert_eq!(label(Arc::new(StringArray::from(vec![Some("a"), Some(" "), None]))), [Some("a".into()), None, None]);
+        assert_eq!(label(Arc::new(BooleanArray::from(vec![true]))), [Some("yes".into())]);
+        assert_eq!(label(Arc::new(Float64Array::from(vec![1.5]))), [Some("1.5".into())]);
+        assert_eq!(label(Arc::new(Date32Array::from(vec![0]))), [Some("1970-01-01".into())]);
+        let coded: DictionaryArray<Int8Type> = [Some("b"), None, Some("b")].into_iter().collect();
+        assert_eq!(label(Arc::new(coded)), [Some("b".into()), None, Some("b".into())]);
+        assert!(labels(&(Arc::new(arrow_array::BinaryArray::from_vec(vec![b"x"])) as ArrayRef)).is_none());
+    }
 }

@@ -25,7 +25,8 @@ impl CustomerTable {
 
 const COLUMNS: [super::side_table::Known; 2] = [needed("customer_id", Kind::Id), known("segment", Kind::Label)];
 
-/// Reads the customer table with all its columns.
+/// Reads the customer table with all its columns of strings, numbers, booleans or dates; nested and
+/// binary columns are no labels and are left out.
 ///
 /// # Errors
 /// Any [`Error`](crate::Error) about files, columns and rows; a customer id that stands twice is a
@@ -38,7 +39,7 @@ pub fn read_customers(config: &SideTableConfig) -> Result<(CustomerTable, Ingest
         "segment".clone_into(&mut segment.source);
     }
     columns.extend(table.take("attributes"));
-    let order = sorted_distinct_rows(&mut table, &id_column, &ids)?;
+    let order = sorted_distinct_rows(&mut table, &id_column, &ids);
     let columns = columns
         .into_iter()
         .filter_map(|column| match column.values {
@@ -50,5 +51,5 @@ pub fn read_customers(config: &SideTableConfig) -> Result<(CustomerTable, Ingest
         })
         .collect();
     let ids = id_table(order.iter().filter_map(|&row| ids[row].clone()));
-    Ok((CustomerTable { ids, columns }, table.summary))
+    Ok((CustomerTable { ids, columns }, table.settle()?))
 }

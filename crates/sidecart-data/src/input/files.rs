@@ -1,23 +1,38 @@
+//! Parquet files behind a path, and reading parts of them.
+
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 
 use crate::config::Paths;
 use crate::error::{Error, Result};
 
-/// Rows decoded at once; large batches are fastest for narrow projections.
-const BATCH_ROWS: usize = 65_536;
+/// Rows decoded at once; the columns of a batch then stay in the second-level cache.
+const BATCH_ROWS: usize = 16_384;
 
-/// Finds the Parquet files that a path, folder or glob names, in sorted order.
+/// Finds the Parquet files that a path, folder or glob names, in sorted order, each once.
+///
+/// Names that begin with `.` or `_` are left out of folders and globs: other programs leave their
+/// marks there.
 pub(crate) fn find_files(paths: &Paths, what: &'static str) -> Result<Vec<PathBuf>> {
+    if paths.as_slice().iter().all(|path| path.as_os_str().is_empty()) {
+        return Err(Error::Setting {
+            key: "path",
+            got: "nothing".into(),
+            expected: "a Parquet file, a folder with *.parquet files, a glob, or a list of them",
+        });
+    }
     let mut files = Vec::new();
     for path in paths.as_slice() {
         let before = files.len();
         if path.is_dir() {
-            collect_folder(path, &mut files)?;
+            collect_folder(path, &mut files, &mut HashSet::new())?;
         } else if path.exists() {
             files.push(path.clone());
         } else {
@@ -30,8 +45,11 @@ pub(crate) fn find_files(paths: &Paths, what: &'static str) -> Result<Vec<PathBu
                     action: "listing",
                     source: e.into(),
                 })?;
+                if is_hidden(&entry) {
+                    continue;
+                }
                 if entry.is_dir() {
-                    collect_folder(&entry, &mut files)?;
+                    collect_folder(&entry, &mut files, &mut HashSet::new())?;
                 } else {
                     files.push(entry);
                 }
@@ -41,29 +59,44 @@ pub(crate) fn find_files(paths: &Paths, what: &'static str) -> Result<Vec<PathBu
             return Err(Error::NoFiles { path: path.clone(), what });
         }
     }
-    if files.is_empty() {
-        return Err(Error::NoFiles { path: PathBuf::new(), what });
-    }
     files.sort();
-    files.dedup();
+    // One file under two names would count all its rows twice.
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     Ok(files)
 }
 
-fn collect_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+}
+
+/// `entered` holds the real paths of the folders on the way, so that a link cannot lead in circles.
+fn collect_folder(folder: &Path, files: &mut Vec<PathBuf>, entered: &mut HashSet<PathBuf>) -> Result<()> {
+    if !entered.insert(folder.canonicalize().map_err(Error::io(folder, "listing"))?) {
+        return Ok(());
+    }
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "listing"))?;
     for entry in entries {
         let path = entry.map_err(Error::io(folder, "listing"))?.path();
-        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(['.', '_']));
-        if hidden {
+        if is_hidden(&path) {
             continue;
         }
         if path.is_dir() {
-            collect_folder(&path, files)?;
+            collect_folder(&path, files, entered)?;
         } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// Rows of one row group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RowRange {
+    pub(crate) row_group: usize,
+    /// First row, counted within the row group.
+    pub(crate) start: u64,
+    pub(crate) len: u64,
 }
 
 /// An opened Parquet file: its schema and the row counts of its row groups.
@@ -93,7 +126,7 @@ impl ParquetInput {
 
     /// Rows of the file before a row group.
     pub(crate) fn rows_before(&self, row_group: usize) -> u64 {
-        (0..row_group).map(|g| self.rows_in(g)).sum()
+        (0..row_group).map(|g| self.rows_in(g)).fold(0, u64::saturating_add)
     }
 
     pub(crate) fn n_rows(&self) -> u64 {
@@ -114,17 +147,47 @@ impl ParquetInput {
         self.schema().fields().iter().position(|f| f.name() == column)
     }
 
+    pub(crate) fn data_type(&self, index: usize) -> &DataType {
+        self.schema().field(index).data_type()
+    }
+
+    /// All rows in file order, in parts of about `n_rows` within row groups.
+    pub(crate) fn ranges(&self, n_rows: u64) -> impl Iterator<Item = RowRange> + '_ {
+        (0..self.n_row_groups()).flat_map(move |row_group| {
+            let n = self.rows_in(row_group);
+            let len = n.div_ceil(n.div_ceil(n_rows).max(1)).max(1);
+            (0..n.div_ceil(len)).map(move |part| RowRange {
+                row_group,
+                start: part * len,
+                len: len.min(n - part * len),
+            })
+        })
+    }
+
+    /// Names the file and the row group of an error in the middle of a file.
+    pub(crate) fn batch_error(&self, row_group: usize) -> impl Fn(ArrowError) -> Error {
+        let path = self.path.clone();
+        move |error| Error::Parquet { path: path.clone(), problem: format!("row group {row_group}: {error}") }
+    }
+
     /// Reads the given columns of one row group, in the file's column order.
     pub(crate) fn read(&self, row_group: usize, columns: &[usize]) -> Result<ParquetRecordBatchReader> {
+        self.read_range(RowRange { row_group, start: 0, len: self.rows_in(row_group) }, columns)
+    }
+
+    /// Reads the given columns of some rows of one row group; pages before them are skipped.
+    pub(crate) fn read_range(&self, range: RowRange, columns: &[usize]) -> Result<ParquetRecordBatchReader> {
         let file = File::open(&self.path).map_err(Error::io(&self.path, "opening"))?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-        builder
-            .with_row_groups(vec![row_group])
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(Error::parquet(&self.path))
+        let mut builder =
+            builder.with_row_groups(vec![range.row_group]).with_projection(mask).with_batch_size(BATCH_ROWS);
+        if range.len < self.rows_in(range.row_group) {
+            let skipped = RowSelector::skip(range.start as usize);
+            let taken = RowSelector::select(range.len as usize);
+            builder = builder.with_row_selection(RowSelection::from(vec![skipped, taken]));
+        }
+        builder.build().map_err(Error::parquet(&self.path))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Provisional numbers for outside ids while a file is read.
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Mutex;
@@ -40,15 +42,17 @@ pub(crate) struct Interner {
     next: AtomicU32,
 }
 
-impl Interner {
-    pub(crate) fn new() -> Self {
+impl Default for Interner {
+    fn default() -> Self {
         Self {
             ints: (0..N_SHARDS).map(|_| Mutex::default()).collect(),
             texts: (0..N_SHARDS).map(|_| Mutex::default()).collect(),
             next: AtomicU32::new(0),
         }
     }
+}
 
+impl Interner {
     fn number(&self, id: ExternalIdRef<'_>) -> u32 {
         match id {
             ExternalIdRef::Int(id) => {
@@ -99,23 +103,65 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// One thread's memory of numbers it has already asked for.
+/// One worker's memory of numbers it has already asked for.
 #[derive(Default)]
 pub(crate) struct LocalInterner {
+    /// Numbers of the ids 0, 1, 2, ...: most shops count from there, and a table is faster than
+    /// a map.
+    small: Vec<u32>,
     ints: IdMap<i64>,
     texts: IdMap<Box<str>>,
 }
+
+/// Ids below this have a place in the table (8 MiB at most).
+const SMALL_IDS: u64 = 1 << 21;
+const UNSEEN: u32 = u32::MAX;
 
 impl LocalInterner {
     #[inline]
     pub(crate) fn number(&mut self, id: ExternalIdRef<'_>, shared: &Interner) -> u32 {
         match id {
+            ExternalIdRef::Int(key) if (key as u64) < SMALL_IDS => {
+                let place = key as usize;
+                match self.small.get(place) {
+                    Some(&number) if number != UNSEEN => number,
+                    _ => self.remember_small(place, shared.number(id)),
+                }
+            }
             ExternalIdRef::Int(key) => *self.ints.entry(key).or_insert_with(|| shared.number(id)),
             ExternalIdRef::Text(key) => match self.texts.get(key) {
                 Some(&number) => number,
                 None => *self.texts.entry(key.into()).or_insert_with(|| shared.number(id)),
             },
         }
+    }
+
+    #[cold]
+    fn remember_small(&mut self, place: usize, number: u32) -> u32 {
+        if place >= self.small.len() {
+            self.small.resize((place + 1).next_power_of_two(), UNSEEN);
+        }
+        self.small[place] = number;
+        number
+    }
+}
+
+/// Keys of basket ids, remembering the last text: the rows of a receipt mostly stand together.
+#[derive(Default)]
+pub(crate) struct BasketKeys {
+    text: String,
+    key: u128,
+}
+
+impl BasketKeys {
+    #[inline]
+    pub(crate) fn key(&mut self, id: ExternalIdRef<'_>) -> u128 {
+        let ExternalIdRef::Text(text) = id else { return basket_key(id) };
+        if text != self.text {
+            text.clone_into(&mut self.text);
+            self.key = basket_key(id);
+        }
+        self.key
     }
 }
 
@@ -145,7 +191,7 @@ mod tests {
     #[test]
     fn ranks_do_not_depend_on_arrival() {
         for order in [[3i64, 1, 2], [2, 3, 1]] {
-            let shared = Interner::new();
+            let shared = Interner::default();
             let mut local = LocalInterner::default();
             let numbers: Vec<u32> = order.iter().map(|&i| local.number(ExternalIdRef::Int(i), &shared)).collect();
             let (table, rank_of) = shared.finish();
@@ -154,6 +200,29 @@ mod tests {
                 assert_eq!(table.find_int(*id), Some(rank_of[number as usize]));
             }
         }
+    }
+
+    #[test]
+    fn small_large_and_negative_ids_get_numbers_of_their_own() {
+        let shared = Interner::default();
+        let ids = [0, 5, SMALL_IDS as i64 - 1, SMALL_IDS as i64, i64::MAX, -1, i64::MIN];
+        let mut locals = [LocalInterner::default(), LocalInterner::default()];
+        let numbers = locals.each_mut().map(|l| ids.map(|id| l.number(ExternalIdRef::Int(id), &shared)));
+        assert_eq!(numbers[0], numbers[1]);
+        let (table, rank_of) = shared.finish();
+        assert_eq!(table.len(), ids.len());
+        for (id, number) in ids.iter().zip(numbers[0]) {
+            assert_eq!(table.find_int(*id), Some(rank_of[number as usize]));
+        }
+    }
+
+    #[test]
+    fn remembered_basket_keys_are_the_plain_ones() {
+        let mut keys = BasketKeys::default();
+        for text in ["a", "a", "b", "", "a"] {
+            assert_eq!(keys.key(ExternalIdRef::Text(text)), basket_key(ExternalIdRef::Text(text)));
+        }
+        assert_eq!(keys.key(ExternalIdRef::Int(-3)), basket_key(ExternalIdRef::Int(-3)));
     }
 
     #[test]

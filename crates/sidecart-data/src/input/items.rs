@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use sidecart_core::{ExternalId, ExternalIdRef, IdTable, Money, TextTable, Time};
 
 use super::columns::BadValue;
-use super::side_table::{Column, Kind, SideTable, Values, known, list, needed};
+use super::side_table::{Column, Kind, SideTable, Values, form_of, known, list, needed};
 use super::summary::{IngestSummary, Rule};
 use crate::config::SideTableConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A label per row out of a sorted set, as codes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,7 +66,7 @@ pub struct ItemTable {
     pub size: Option<Labels>,
     /// Size in grams, millilitres or pieces, parsed from the text.
     pub size_amount: Option<Vec<Option<(f64, SizeUnit)>>>,
-    /// Shelf price per piece.
+    /// Shelf price per piece, above zero where known.
     pub price: Option<Vec<Option<Money>>>,
     /// Cost per piece (price - margin where only the margin is given).
     pub cost: Option<Vec<Option<Money>>>,
@@ -119,8 +119,8 @@ const COLUMNS: [super::side_table::Known; 16] = [
 /// Reads the item table.
 ///
 /// # Errors
-/// Any [`Error`](crate::Error) about files, columns and rows; an item id that stands twice, a
-/// negative price, cost or stock are bad rows.
+/// Any [`Error`] about files, columns and rows; an item id that stands twice, a negative price,
+/// cost or stock are bad rows. A price of zero is an unknown one.
 pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)> {
     let mut table = SideTable::read("items", config, &COLUMNS, false)?;
     let (id_column, ids) = table.take_ids("item_id")?;
@@ -131,25 +131,39 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
     let private_label = table.take_labels("private_label");
     let size = table.take_labels("size");
     let amount = "an amount is negative or beyond a thousand million";
-    let price = table.take_numbers("price", 0.0..=Money::MAX_ROW, amount)?;
-    let cost = table.take_numbers("cost", 0.0..=Money::MAX_ROW, amount)?;
-    let margin = table.take_numbers("margin", -Money::MAX_ROW..=Money::MAX_ROW, "an amount is beyond a thousand million")?;
-    let stock = table.take_numbers("stock", 0.0..=1e12, "a stock is negative")?;
+    let price = table.take_numbers("price", 0.0..=Money::MAX_ROW, amount);
+    let cost = table.take_numbers("cost", 0.0..=Money::MAX_ROW, amount);
+    let margin = table.take_numbers("margin", -Money::MAX_ROW..=Money::MAX_ROW, "an amount is beyond a thousand million");
+    let stock = table.take_numbers("stock", 0.0..=1e12, "a stock is negative");
     let first_sold = match table.take("first_sold").pop() {
         Some(Column { values: Values::Times(times), .. }) => Some(times),
         _ => None,
     };
     let ladder = table.take_labels("ladder");
-    let tier = table.take_numbers("tier", 0.0..=1e6, "a tier is negative or above a million")?;
+    let tier = table.take_numbers("tier", 0.0..=1e6, "a tier is negative or above a million");
     let add_on_for = match table.take("add_on_for").pop() {
         Some(Column { values: Values::Ids(ids), .. }) => Some(ids),
         _ => None,
     };
     let attributes = table.take("attributes");
+    if let (Some(expected), Some(got)) = (form_of(&ids), add_on_for.as_deref().and_then(form_of))
+        && expected != got
+    {
+        let path = table.path();
+        let (expected, got) = (expected.to_string(), got.to_string());
+        return Err(Error::IdForms { what: "add_on_for", expected, got, first: path.clone(), second: path });
+    }
+    if margin.is_some() && cost.is_none() && price.is_none() {
+        return Err(Error::Setting {
+            key: "margin",
+            got: "a margin without a price".into(),
+            expected: "a column price beside it, because cost = price - margin, or a column cost",
+        });
+    }
 
-    let order = sorted_distinct_rows(&mut table, &id_column, &ids)?;
+    let order = sorted_distinct_rows(&mut table, &id_column, &ids);
     let pick = |values: &[Option<String>]| -> Vec<Option<String>> {
-        order.iter().map(|&row| values[row].clone().filter(|t| !t.trim().is_empty())).collect()
+        order.iter().map(|&row| values[row].clone()).collect()
     };
     let pick_labels = |name: &str, values: &Option<Vec<Option<String>>>| {
         values.as_ref().map(|values| Labels::from_texts(name, &pick(values)))
@@ -169,7 +183,11 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
     let pick_numbers = |values: &Option<Vec<Option<f64>>>| -> Option<Vec<Option<f64>>> {
         values.as_ref().map(|v| order.iter().map(|&row| v[row]).collect())
     };
-    let price = pick_money(&price);
+    let mut price = pick_money(&price);
+    if let Some(price) = &mut price {
+        price.iter_mut().for_each(|price| *price = price.filter(|&p| p > Money(0)));
+        table.summary.count(Rule::NoPrice, price.iter().filter(|price| price.is_none()).count() as u64);
+    }
     let margin = pick_money(&margin);
     let cost = match (pick_money(&cost), &price, margin) {
         (Some(cost), _, _) => Some(cost),
@@ -204,24 +222,19 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
         add_on_for: add_on_for.map(|v| order.iter().map(|&row| v[row].clone()).collect()),
         attributes: pick_columns(&attributes),
     };
-    Ok((items, table.summary))
+    Ok((items, table.settle()?))
 }
 
-/// Rows in the order of their ids; a repeated id is a bad row.
-pub(crate) fn sorted_distinct_rows(
-    table: &mut SideTable,
-    column: &str,
-    ids: &[Option<ExternalId>],
-) -> Result<Vec<usize>> {
-    let mut order: Vec<usize> = (0..table.n_rows()).filter(|&row| !table.is_dropped(row)).collect();
+/// Good rows in the order of their ids; every row but the first of an id is a bad one.
+pub(crate) fn sorted_distinct_rows(table: &mut SideTable, column: &str, ids: &[Option<ExternalId>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..table.n_rows()).filter(|&row| !table.is_bad(row)).collect();
     order.sort_by(|&a, &b| ids[a].cmp(&ids[b]).then(a.cmp(&b)));
-    let repeats: Vec<usize> = order.windows(2).filter(|w| ids[w[0]] == ids[w[1]]).map(|w| w[1]).collect();
-    for row in repeats.iter().copied().collect::<std::collections::BTreeSet<_>>() {
-        let value = ids[row].as_ref().map_or_else(String::new, ToString::to_string);
-        table.bad_row(row, column, BadValue::new(value, "an id stands twice", "keep one row for each id"))?;
+    for pair in order.windows(2).filter(|pair| ids[pair[0]] == ids[pair[1]]) {
+        let value = ids[pair[1]].as_ref().map_or_else(String::new, ToString::to_string);
+        table.bad_row(pair[1], column, BadValue::new(value, "an id stands twice", "keep one row for each id"));
     }
-    order.retain(|&row| !table.is_dropped(row));
-    Ok(order)
+    order.retain(|&row| !table.is_bad(row));
+    order
 }
 
 pub(crate) fn id_table(sorted: impl Iterator<Item = ExternalId>) -> IdTable {

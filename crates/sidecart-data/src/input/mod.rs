@@ -3,12 +3,16 @@
 mod columns;
 mod customers;
 mod files;
+mod ids;
 mod interner;
 mod items;
 mod partitions;
 mod promotions;
+mod purchase_columns;
 mod purchases;
 mod queries;
+mod rows;
+mod shared_baskets;
 mod side_table;
 mod summary;
 
@@ -21,6 +25,7 @@ pub use summary::{IngestSummary, Rule, RuleCount};
 
 /// Pieces of the reading phase that the ledger is built from.
 pub(crate) mod parts {
-    pub(crate) use super::interner::{Interner, show_basket_key};
-    pub(crate) use super::partitions::{N_PARTITIONS, NO_PRICE, Partitions, Row};
+    pub(crate) use super::interner::show_basket_key;
+    pub(crate) use super::partitions::{N_PARTITIONS, NO_PRICE, Partitions, Run, RunHead, Runs};
+    pub(crate) use super::rows::Interners;
 }

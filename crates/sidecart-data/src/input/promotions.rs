@@ -1,7 +1,7 @@
 use sidecart_core::{ExternalId, IdTable, ItemId, Time};
 
 use super::columns::BadValue;
-use super::side_table::{Column, Kind, SideTable, Values, known, needed};
+use super::side_table::{Column, Kind, SideTable, Values, form_of, known, needed};
 use super::summary::{IngestSummary, Rule};
 use crate::config::SideTableConfig;
 use crate::error::{Error, Result};
@@ -40,21 +40,30 @@ const COLUMNS: [super::side_table::Known; 6] = [
 pub fn read_promotions(config: &SideTableConfig, items: &IdTable) -> Result<(Vec<Promotion>, IngestSummary)> {
     let mut table = SideTable::read("promotions", config, &COLUMNS, false)?;
     let (_, ids) = table.take_ids("item_id")?;
+    if let Some(got) = form_of(&ids).filter(|&got| got != items.kind() && !items.is_empty()) {
+        return Err(Error::IdForms {
+            what: "item_id",
+            expected: items.kind().to_string(),
+            got: got.to_string(),
+            first: "the catalogue".into(),
+            second: table.path(),
+        });
+    }
     let mut times = |name: &str| match table.take(name).pop() {
-        Some(Column { source, values: Values::Times(times) }) => Ok((source, times)),
-        _ => Err(Error::Bug { what: format!("promotions were read without {name}") }),
+        Some(Column { source, values: Values::Times(times) }) => (source, times),
+        _ => (name.to_owned(), Vec::new()),
     };
-    let (starts_column, starts) = times("starts_at")?;
-    let (ends_column, ends) = times("ends_at")?;
+    let (starts_column, starts) = times("starts_at");
+    let (ends_column, ends) = times("ends_at");
     let stores = match table.take("store_id").pop() {
         Some(Column { values: Values::Ids(ids), .. }) => Some(ids),
         _ => None,
     };
     let kinds = table.take_labels("kind");
-    let discounts = table.take_numbers("discount", 0.0..=1.0, "a discount is not a share between 0 and 1")?;
+    let discounts = table.take_numbers("discount", 0.0..=1.0, "a discount is not a share between 0 and 1");
     let mut promotions = Vec::new();
     for row in 0..table.n_rows() {
-        if table.is_dropped(row) {
+        if table.is_bad(row) {
             continue;
         }
         let (start, end) = (starts[row], ends[row]);
@@ -69,7 +78,7 @@ pub fn read_promotions(config: &SideTableConfig, items: &IdTable) -> Result<(Vec
             _ => None,
         };
         if let Some((column, bad)) = fault {
-            table.bad_row(row, &column, bad)?;
+            table.bad_row(row, &column, bad);
             continue;
         }
         let (Some(id), Some(start), Some(end)) = (&ids[row], start, end) else { continue };
@@ -87,5 +96,5 @@ pub fn read_promotions(config: &SideTableConfig, items: &IdTable) -> Result<(Vec
         });
     }
     promotions.sort_by(|a, b| (a.item, a.starts_at, a.ends_at, &a.store, &a.kind).cmp(&(b.item, b.starts_at, b.ends_at, &b.store, &b.kind)));
-    Ok((promotions, table.summary))
+    Ok((promotions, table.settle()?))
 }

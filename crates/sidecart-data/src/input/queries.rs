@@ -14,8 +14,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use sidecart_core::{ExternalId, ExternalIdRef, IdKind, Time};
 
-use super::columns;
+use super::columns::{self, TimeForm, Times};
 use super::files::open_all;
+use super::ids::{for_each_id, id_kind};
 use crate::config::{Paths, TimeUnit};
 use crate::error::{Error, Result, RowPosition};
 
@@ -52,6 +53,7 @@ pub struct QueryBatch {
 pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
     let mut batch_out = QueryBatch::default();
     let mut seen = HashSet::new();
+    let mut first_time: Option<(TimeForm, PathBuf)> = None;
     for input in open_all(&Paths::One(path.to_path_buf()), "queries")? {
         let query_id = input.column("query_id", "query_id")?;
         let items = input.column("items", "items")?;
@@ -63,28 +65,45 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
         let type_of = |i: usize| schema.field(i).data_type();
         let wrong = |column: &str, expected: &'static str, got: &DataType| Error::ColumnType {
             file: input.path.clone(),
-            column: column.to_owned(),
-            name: column.to_owned(),
+            column: column.into(),
+            name: column.into(),
             expected,
-            got: got.to_string(),
-            remedy: String::new(),
+            got: got.to_string().into(),
+            remedy: "",
         };
         if !type_of(query_id).is_integer() {
             return Err(wrong("query_id", "integers", type_of(query_id)));
         }
         match type_of(items) {
+            DataType::List(field) | DataType::LargeList(field) if field.data_type().is_null() => {}
             DataType::List(field) | DataType::LargeList(field) => {
-                columns::id_kind(&input.path, "items", "items", field.data_type())?;
+                id_kind(&input.path, "items", "items", field.data_type())?;
             }
             other => return Err(wrong("items", "lists of integers or strings", other)),
         }
         for (name, index) in [("customer_id", customer), ("store_id", store)] {
             if let Some(index) = index.filter(|&i| type_of(i) != &DataType::Null) {
-                columns::id_kind(&input.path, name, name, type_of(index))?;
+                id_kind(&input.path, name, name, type_of(index))?;
             }
         }
         if let Some(index) = time {
-            columns::time_form(&input.path, "timestamp", type_of(index), time_unit)?;
+            let form = columns::time_form(&input.path, "timestamp", "timestamp", type_of(index), time_unit)?;
+            match &first_time {
+                Some((expected, first)) if *expected != form => {
+                    return Err(Error::MixedTypes {
+                        file: input.path.clone(),
+                        column: "timestamp".into(),
+                        expected: expected.to_string().into(),
+                        got: form.to_string().into(),
+                        first: first.clone(),
+                    });
+                }
+                Some(_) => {}
+                None => first_time = Some((form, input.path.clone())),
+            }
+        }
+        if let Some(index) = segment.filter(|&i| !columns::is_label(type_of(i))) {
+            return Err(wrong("segment", "strings, numbers or booleans", type_of(index)));
         }
         let mut wanted: Vec<usize> =
             [Some(query_id), Some(items), customer, time, store, segment].into_iter().flatten().collect();
@@ -92,7 +111,7 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
         for row_group in 0..input.n_row_groups() {
             let mut row_number = input.rows_before(row_group);
             for batch in input.read(row_group, &wanted)? {
-                let batch = batch.map_err(|e| Error::Parquet { path: input.path.clone(), problem: e.to_string() })?;
+                let batch = batch.map_err(input.batch_error(row_group))?;
                 let array = |index: usize| batch.column(wanted.binary_search(&index).expect("a projected column"));
                 let bad = |row: usize, column: &str, value: String, problem: &'static str, remedy: &'static str| {
                     let position = RowPosition { file: input.path.clone(), row_group, row: row_number + row as u64 + 1 };
@@ -108,11 +127,13 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                 let stores = ids(store, "store_id")?;
                 let times = match time {
                     None => vec![None; n],
-                    Some(index) => columns::times(array(index), time_unit)
-                        .into_iter()
-                        .enumerate()
-                        .map(|(row, t)| t.map_err(|b| bad(row, "timestamp", b.value, b.problem, b.remedy)))
-                        .collect::<Result<Vec<_>>>()?,
+                    Some(index) => {
+                        let mut times = Times::new(array(index), time_unit);
+                        if let Some((row, b)) = std::mem::take(&mut times.bad).into_iter().next() {
+                            return Err(bad(row, "timestamp", b.value, b.problem, b.remedy));
+                        }
+                        times.iter().collect()
+                    }
                 };
                 let segments = segment.and_then(|i| columns::labels(array(i))).unwrap_or_else(|| vec![None; n]);
                 let lists = array(items);
@@ -158,7 +179,7 @@ type IdFault = (usize, String, &'static str, &'static str);
 fn collect_ids(array: &ArrayRef) -> std::result::Result<Vec<Option<ExternalId>>, IdFault> {
     let mut ids = Vec::with_capacity(array.len());
     let mut fault = None;
-    columns::for_each_id(array, &mut |row, id| match id {
+    for_each_id(array, |row, id| match id {
         Ok(id) => ids.push(id.map(ExternalIdRef::to_owned)),
         Err(bad) => {
             fault.get_or_insert((row, bad.value, bad.problem, bad.remedy));

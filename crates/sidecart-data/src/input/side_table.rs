@@ -1,12 +1,14 @@
 //! Small tables read whole: one value of each column per row, by our names.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use arrow_array::ArrayRef;
 use sidecart_core::{ExternalId, IdKind};
 
-use super::columns::{self, BadValue};
+use super::columns::{self, BadValue, Numbers, Times};
 use super::files::{ParquetInput, open_all};
+use super::ids::{for_each_id, id_kind};
 use super::summary::{IngestSummary, Rule};
 use crate::config::{ColumnSpec, OnBadRow, SideTableConfig, TimeUnit, check_names};
 use crate::error::{Error, Result, RowPosition};
@@ -56,14 +58,26 @@ pub(crate) struct Column {
     pub(crate) values: Values,
 }
 
-/// A table read whole. Rows that break a rule are already gone.
+/// A table read whole. Bad rows are kept aside until [`settle`](SideTable::settle), so that the
+/// first one in file order is the one reported, whichever column was looked at first.
 pub(crate) struct SideTable {
-    pub(crate) table: &'static str,
+    table: &'static str,
     columns: BTreeMap<&'static str, Vec<Column>>,
-    pub(crate) positions: Vec<RowPosition>,
-    pub(crate) on_bad_row: OnBadRow,
+    blocks: Vec<Block>,
+    n_rows: usize,
+    on_bad_row: OnBadRow,
     pub(crate) summary: IngestSummary,
-    dropped: Vec<bool>,
+    faults: BTreeMap<usize, (String, BadValue)>,
+}
+
+/// Rows that were read together.
+struct Block {
+    file: PathBuf,
+    row_group: usize,
+    /// Number of the first row in the table.
+    first: usize,
+    /// Number of the first row in the file, from 1.
+    first_in_file: u64,
 }
 
 /// Row numbers are kept for messages; a side table beyond this is no side table.
@@ -83,75 +97,41 @@ impl SideTable {
         let mut out = Self {
             table,
             columns: BTreeMap::new(),
-            positions: Vec::new(),
+            blocks: Vec::new(),
+            n_rows: 0,
             on_bad_row: config.on_bad_row,
             summary: IngestSummary { n_files: inputs.len(), n_rows, ..IngestSummary::default() },
-            dropped: Vec::new(),
+            faults: BTreeMap::new(),
         };
         let mut plan = plan(&inputs, config, known)?;
         if extra {
-            plan.extend(other_columns(&inputs, &plan));
+            plan.extend(other_columns(&inputs, &plan)?);
         }
-        out.check_types(&inputs, &plan)?;
+        check_types(&inputs, &plan)?;
         for input in &inputs {
             out.read_file(input, &plan)?;
         }
         Ok(out)
     }
 
-    fn check_types(&self, inputs: &[ParquetInput], plan: &[(&'static str, Kind, String)]) -> Result<()> {
-        for (name, kind, source) in plan {
-            let mut first: Option<(IdKind, &ParquetInput)> = None;
-            for input in inputs {
-                let data_type = input.schema().field(input.column(name, source)?).data_type().clone();
-                match kind {
-                    Kind::Id => {
-                        let got = columns::id_kind(&input.path, name, source, &data_type)?;
-                        match first {
-                            Some((expected, at)) if expected != got => {
-                                return Err(Error::MixedTypes {
-                                    file: input.path.clone(),
-                                    column: source.clone(),
-                                    expected: format!("{expected} ids"),
-                                    got: format!("{got} ids"),
-                                    first: at.path.clone(),
-                                });
-                            }
-                            _ => first = Some((got, input)),
-                        }
-                    }
-                    Kind::Number => columns::check_number(&input.path, name, source, &data_type)?,
-                    Kind::Time => {
-                        columns::time_form(&input.path, source, &data_type, TimeUnit::Order)?;
-                    }
-                    Kind::Label => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn read_file(&mut self, input: &ParquetInput, plan: &[(&'static str, Kind, String)]) -> Result<()> {
+    fn read_file(&mut self, input: &ParquetInput, plan: &[Planned]) -> Result<()> {
         let mut wanted: Vec<usize> =
             plan.iter().map(|(name, _, source)| input.column(name, source)).collect::<Result<_>>()?;
         wanted.sort_unstable();
         wanted.dedup();
         for row_group in 0..input.n_row_groups() {
-            let mut row = input.rows_before(row_group);
+            let mut first_in_file = input.rows_before(row_group) + 1;
             for batch in input.read(row_group, &wanted)? {
-                let batch = batch.map_err(|e| Error::Parquet { path: input.path.clone(), problem: e.to_string() })?;
-                let base = self.positions.len();
-                for _ in 0..batch.num_rows() {
-                    row += 1;
-                    self.positions.push(RowPosition { file: input.path.clone(), row_group, row });
-                    self.dropped.push(false);
-                }
+                let batch = batch.map_err(input.batch_error(row_group))?;
+                self.blocks.push(Block { file: input.path.clone(), row_group, first: self.n_rows, first_in_file });
                 for (position, (name, kind, source)) in plan.iter().enumerate() {
                     let index = input.column(name, source)?;
                     let array = batch.column(wanted.binary_search(&index).expect("every planned column was projected"));
-                    let values = self.values(input, *kind, name, source, array, base)?;
+                    let values = self.values(input, *kind, name, source, array)?;
                     self.extend(plan, position, name, source, values);
                 }
+                self.n_rows += batch.num_rows();
+                first_in_file += batch.num_rows() as u64;
             }
         }
         Ok(())
@@ -164,13 +144,12 @@ impl SideTable {
         name: &str,
         source: &str,
         array: &ArrayRef,
-        base: usize,
     ) -> Result<Values> {
         let mut bad = Vec::new();
         let values = match kind {
             Kind::Id => {
                 let mut ids = Vec::with_capacity(array.len());
-                columns::for_each_id(array, &mut |row, id| match id {
+                for_each_id(array, |row, id| match id {
                     Ok(id) => ids.push(id.map(|id| id.to_owned())),
                     Err(value) => {
                         ids.push(None);
@@ -180,7 +159,7 @@ impl SideTable {
                 Values::Ids(ids)
             }
             Kind::Number => {
-                let numbers = columns::numbers(array);
+                let numbers: Vec<Option<f64>> = Numbers::new(array).iter().collect();
                 for (row, value) in numbers.iter().enumerate() {
                     if let Some(value) = value.filter(|v| !v.is_finite()) {
                         bad.push((row, BadValue::new(value, "not a number", "use null where the value is unknown")));
@@ -188,36 +167,29 @@ impl SideTable {
                 }
                 Values::Numbers(numbers)
             }
-            Kind::Time => Values::Times(
-                columns::times(array, TimeUnit::Order)
-                    .into_iter()
-                    .enumerate()
-                    .map(|(row, time)| {
-                        time.unwrap_or_else(|value| {
-                            bad.push((row, value));
-                            None
-                        })
-                    })
-                    .collect(),
-            ),
+            Kind::Time => {
+                let mut times = Times::new(array, TimeUnit::Order);
+                bad = std::mem::take(&mut times.bad);
+                Values::Times(times.iter().collect())
+            }
             Kind::Label => Values::Labels(columns::labels(array).ok_or_else(|| Error::ColumnType {
                 file: input.path.clone(),
-                column: source.to_owned(),
-                name: name.to_owned(),
-                expected: "strings, numbers or booleans",
-                got: array.data_type().to_string(),
-                remedy: String::new(),
+                column: source.into(),
+                name: name.into(),
+                expected: "strings, numbers, booleans or dates",
+                got: array.data_type().to_string().into(),
+                remedy: "",
             })?),
         };
         for (row, value) in bad {
-            self.bad_row(base + row, source, value)?;
+            self.bad_row(self.n_rows + row, source, value);
         }
         Ok(values)
     }
 
     fn extend(
         &mut self,
-        plan: &[(&'static str, Kind, String)],
+        plan: &[Planned],
         position: usize,
         name: &'static str,
         source: &str,
@@ -237,32 +209,47 @@ impl SideTable {
         }
     }
 
-    /// Fails, or counts the row and marks it as gone.
-    pub(crate) fn bad_row(&mut self, row: usize, column: &str, bad: BadValue) -> Result<()> {
-        let BadValue { value, problem, remedy } = bad;
-        let position = self.positions[row].clone();
-        match self.on_bad_row {
-            OnBadRow::Fail => Err(Error::BadRow {
-                position: Box::new(position),
-                column: column.to_owned(),
-                value,
-                problem,
-                remedy,
-            }),
-            OnBadRow::Skip => {
-                self.summary.count_at(Rule::BadRow, || (position, format!("column `{column}`, value {value}: {problem}")));
-                self.dropped[row] = true;
-                Ok(())
-            }
-        }
+    /// Sets a row aside; the first fault of a row is the one that counts.
+    pub(crate) fn bad_row(&mut self, row: usize, column: &str, bad: BadValue) {
+        self.faults.entry(row).or_insert_with(|| (column.to_owned(), bad));
     }
 
-    pub(crate) fn is_dropped(&self, row: usize) -> bool {
-        self.dropped[row]
+    /// Fails with the first bad row in file order, or counts all of them.
+    pub(crate) fn settle(mut self) -> Result<IngestSummary> {
+        let faults = std::mem::take(&mut self.faults);
+        for (row, (column, BadValue { value, problem, remedy })) in faults {
+            let position = self.position(row);
+            match self.on_bad_row {
+                OnBadRow::Fail => {
+                    return Err(Error::BadRow { position: Box::new(position), column, value, problem, remedy });
+                }
+                OnBadRow::Skip => {
+                    let what = || (position, format!("column `{column}`, value {value}: {problem}"));
+                    self.summary.count_at(Rule::BadRow, what);
+                }
+            }
+        }
+        Ok(self.summary)
+    }
+
+    fn position(&self, row: usize) -> RowPosition {
+        let block = &self.blocks[self.blocks.partition_point(|block| block.first <= row) - 1];
+        let row = block.first_in_file + (row - block.first) as u64;
+        RowPosition { file: block.file.clone(), row_group: block.row_group, row }
+    }
+
+    /// Whether a row was set aside.
+    pub(crate) fn is_bad(&self, row: usize) -> bool {
+        self.faults.contains_key(&row)
     }
 
     pub(crate) fn n_rows(&self) -> usize {
-        self.positions.len()
+        self.n_rows
+    }
+
+    /// The first file, for messages about the whole table.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.blocks.first().map_or_else(PathBuf::new, |block| block.file.clone())
     }
 
     /// Takes the columns mapped to a name, in mapping order.
@@ -272,13 +259,13 @@ impl SideTable {
 
     /// Takes the ids of a needed column; a null id is a bad row.
     pub(crate) fn take_ids(&mut self, name: &'static str) -> Result<(String, Vec<Option<ExternalId>>)> {
-        let Some(Column { source, values: Values::Ids(ids) }) = self.take(name).pop() else {
-            return Err(Error::Bug { what: format!("{} was read without {name}", self.table) });
+        let Some(column) = self.take(name).pop() else { return Ok((name.to_owned(), Vec::new())) };
+        let Column { source, values: Values::Ids(ids) } = column else {
+            return Err(Error::Bug { what: format!("{name} of {} was not read as ids", self.table) });
         };
-        for (row, id) in ids.iter().enumerate() {
-            if id.is_none() && !self.dropped[row] {
-                self.bad_row(row, &source, BadValue::new("null", "a row has no id", "fill the column or set on_bad_row = \"skip\""))?;
-            }
+        for (row, _) in ids.iter().enumerate().filter(|(_, id)| id.is_none()) {
+            let remedy = "fill the column or set on_bad_row = \"skip\"";
+            self.bad_row(row, &source, BadValue::new("null", "a row has no id", remedy));
         }
         Ok((source, ids))
     }
@@ -289,16 +276,14 @@ impl SideTable {
         name: &str,
         range: std::ops::RangeInclusive<f64>,
         problem: &'static str,
-    ) -> Result<Option<Vec<Option<f64>>>> {
-        let Some(Column { source, values: Values::Numbers(numbers) }) = self.take(name).pop() else { return Ok(None) };
+    ) -> Option<Vec<Option<f64>>> {
+        let Some(Column { source, values: Values::Numbers(numbers) }) = self.take(name).pop() else { return None };
         for (row, value) in numbers.iter().enumerate() {
-            if let Some(value) = value.filter(|v| !range.contains(v))
-                && !self.dropped[row]
-            {
-                self.bad_row(row, &source, BadValue::new(value, problem, "correct the row or use null"))?;
+            if let Some(value) = value.filter(|v| !range.contains(v)) {
+                self.bad_row(row, &source, BadValue::new(value, problem, "correct the row or use null"));
             }
         }
-        Ok(Some(numbers))
+        Some(numbers)
     }
 
     /// Takes one column of labels.
@@ -338,7 +323,7 @@ fn plan(inputs: &[ParquetInput], config: &SideTableConfig, known: &[Known]) -> R
                 plan.push((column.name, column.kind, column.name.to_owned()));
             }
             None => {
-                if inputs.iter().all(|input| input.find(column.name).is_some()) {
+                if in_all_files(inputs, column.name, column.name)? {
                     plan.push((column.name, column.kind, column.name.to_owned()));
                 }
             }
@@ -347,14 +332,74 @@ fn plan(inputs: &[ParquetInput], config: &SideTableConfig, known: &[Known]) -> R
     Ok(plan)
 }
 
-fn other_columns(inputs: &[ParquetInput], plan: &[Planned]) -> Vec<Planned> {
-    let Some(first) = inputs.first() else { return Vec::new() };
-    let taken = |name: &str| plan.iter().any(|(_, _, source)| source == name);
-    first
-        .schema()
-        .fields()
-        .iter()
-        .filter(|f| !taken(f.name()) && inputs.iter().all(|i| i.find(f.name()).is_some()))
-        .map(|f| ("attributes", Kind::Label, f.name().clone()))
-        .collect()
+/// Whether a column is there; an error where only some of the files have it.
+fn in_all_files(inputs: &[ParquetInput], name: &'static str, column: &str) -> Result<bool> {
+    let Some(with) = inputs.iter().find(|input| input.find(column).is_some()) else { return Ok(false) };
+    match inputs.iter().find(|input| input.find(column).is_none()) {
+        None => Ok(true),
+        Some(without) => Err(Error::ColumnInSome {
+            file: without.path.clone(),
+            name,
+            column: column.to_owned(),
+            first: with.path.clone(),
+        }),
+    }
+}
+
+/// All columns that can be labels and are not planned yet.
+fn other_columns(inputs: &[ParquetInput], plan: &[Planned]) -> Result<Vec<Planned>> {
+    let mut others: Vec<Planned> = Vec::new();
+    for field in inputs.iter().flat_map(|input| input.schema().fields()) {
+        let name = field.name();
+        let taken = |planned: &[Planned]| planned.iter().any(|(_, _, source)| source == name);
+        if columns::is_label(field.data_type())
+            && !taken(plan)
+            && !taken(&others)
+            && in_all_files(inputs, "attributes", name)?
+        {
+            others.push(("attributes", Kind::Label, name.clone()));
+        }
+    }
+    Ok(others)
+}
+
+/// Checks that every planned column has a type that fits, the same form in all files.
+fn check_types(inputs: &[ParquetInput], plan: &[Planned]) -> Result<()> {
+    for (name, kind, source) in plan {
+        let mut first: Option<(String, &ParquetInput)> = None;
+        for input in inputs {
+            let data_type = input.data_type(input.column(name, source)?);
+            let form = match kind {
+                Kind::Id if *name != "item_id" && *name != "customer_id" && data_type.is_null() => None,
+                Kind::Id => Some(format!("{} ids", id_kind(&input.path, name, source, data_type)?)),
+                Kind::Time => {
+                    Some(columns::time_form(&input.path, name, source, data_type, TimeUnit::Order)?.to_string())
+                }
+                Kind::Number => {
+                    columns::check_number(&input.path, name, source, data_type)?;
+                    None
+                }
+                Kind::Label => None,
+            };
+            match (form, &first) {
+                (Some(got), Some((expected, at))) if &got != expected => {
+                    return Err(Error::MixedTypes {
+                        file: input.path.clone(),
+                        column: source.as_str().into(),
+                        expected: expected.as_str().into(),
+                        got: got.into(),
+                        first: at.path.clone(),
+                    });
+                }
+                (Some(got), None) => first = Some((got, input)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The form of the ids of a column read whole; none where it holds none.
+pub(crate) fn form_of(ids: &[Option<ExternalId>]) -> Option<IdKind> {
+    ids.iter().flatten().next().map(|id| id.as_ref().kind())
 }

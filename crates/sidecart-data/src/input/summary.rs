@@ -10,25 +10,30 @@ use crate::error::RowPosition;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// `quantity` below zero: a return, left out.
+    /// `quantity` below zero: a return, left out. Its prices are not looked at.
     Return,
-    /// `quantity` of zero, left out.
+    /// `quantity` of zero (or less than half a thousandth of a piece), left out.
     ZeroQuantity,
-    /// `quantity` is null: read as one piece.
+    /// `quantity` is null: read as one piece. Where a table has no such column every row is one
+    /// piece and nothing is counted.
     NullQuantity,
-    /// No customer: an anonymous basket.
+    /// No customer, because the id is null or the table has no such column: an anonymous basket.
     Anonymous,
-    /// A price of zero or null: the line counts, its price is unknown.
+    /// No shelf price, because prices are zero or null: the line counts, its price is unknown.
+    /// Counted where the table has a price column at all.
     NoPrice,
-    /// The same item twice in a basket: quantities and totals added up.
+    /// The same item twice in a basket: quantities and totals added up; where one total is
+    /// unknown, so is the sum. A line holds at most 4,294,967 pieces.
     Duplicate,
     /// Rows of a basket with different times: the newest counts.
     BasketTimes,
-    /// Rows of a basket with different stores: the one with the smallest id counts.
+    /// Rows of a basket with different stores: the one with the smallest id counts. Rows without a
+    /// store take that of the others.
     BasketStores,
     /// A row that breaks a rule, skipped because `on_bad_row = "skip"`.
     BadRow,
-    /// Rows of a basket that belongs to two customers, skipped because `on_bad_row = "skip"`.
+    /// Baskets that belong to two customers, or to a customer and to nobody, skipped with all
+    /// their rows because `on_bad_row = "skip"`.
     BasketOfTwo,
     /// A promotion of an item that nobody bought and no item table knows.
     UnknownItem,

@@ -1,40 +1,43 @@
 //! Phase two: each partition's rows become baskets; all baskets become the ledger.
 
 use rayon::prelude::*;
-use sidecart_core::{Baskets, Clock, IdTable, ItemId, Progress, Time};
+use sidecart_core::{Baskets, Cancelled, Clock, IdTable, ItemId, Progress, Time};
 
 use super::{Ledger, NONE};
 use crate::error::{Error, Result};
-use crate::input::parts::{Interner, N_PARTITIONS, NO_PRICE, Partitions, Row};
+use crate::input::parts::{Interners, N_PARTITIONS, NO_PRICE, Partitions, Run, RunHead, Runs};
 use crate::{IngestSummary, Rule};
 
 /// What phase one leaves.
 pub(crate) struct Parts {
-    pub(crate) items: Interner,
-    pub(crate) customers: Interner,
-    pub(crate) stores: Interner,
+    pub(crate) interners: Interners,
     pub(crate) partitions: Partitions,
     pub(crate) clock: Clock,
     pub(crate) has_price: bool,
 }
 
-/// The ledger, or a basket that two customers share.
-pub(crate) enum Outcome {
-    Done(Box<Ledger>),
-    /// The ledger without the baskets of two customers, and the key of the first of them.
-    Shared { ledger: Box<Ledger>, key: u128 },
+/// The ledger without the baskets of two customers, and the sorted keys of those.
+pub(crate) struct Grouped {
+    pub(crate) ledger: Ledger,
+    pub(crate) shared: Vec<u128>,
 }
 
 /// A basket of a partition: where it belongs and where its lines are.
 #[derive(Clone, Copy)]
 struct BasketHead {
-    customer: u32,
-    time: i64,
     key: u128,
+    time: i64,
+    customer: u32,
     store: u32,
     partition: u32,
     first_line: u32,
     n_lines: u32,
+}
+
+impl BasketHead {
+    fn range(&self) -> std::ops::Range<usize> {
+        self.first_line as usize..(self.first_line + self.n_lines) as usize
+    }
 }
 
 /// Lines of one partition, basket after basket.
@@ -46,7 +49,8 @@ struct Lines {
     shelf: Vec<i64>,
 }
 
-struct Grouped {
+#[derive(Default)]
+struct GroupedPartition {
     heads: Vec<BasketHead>,
     lines: Lines,
     n_duplicates: u64,
@@ -54,146 +58,231 @@ struct Grouped {
     n_stores: u64,
 }
 
+/// For every provisional number its rank.
 struct Ranks {
     items: Vec<u32>,
     customers: Vec<u32>,
     stores: Vec<u32>,
 }
 
-pub(crate) fn group(parts: Parts, summary: &mut IngestSummary, progress: &dyn Progress) -> Result<Outcome> {
-    for (what, interner) in [("items", &parts.items), ("customers", &parts.customers), ("stores", &parts.stores)] {
+pub(crate) fn group(parts: Parts, summary: &mut IngestSummary, progress: &dyn Progress) -> Result<Grouped> {
+    let Interners { items, customers, stores } = parts.interners;
+    for (what, interner) in [("items", &items), ("customers", &customers), ("stores", &stores)] {
         if interner.len() > IdTable::MAX_LEN {
             return Err(Error::Bug { what: format!("more than {} {what}", IdTable::MAX_LEN) });
         }
     }
-    let (items, item_ranks) = parts.items.finish();
-    let (customers, customer_ranks) = parts.customers.finish();
-    let (stores, store_ranks) = parts.stores.finish();
+    let (items, item_ranks) = items.finish();
+    let (customers, customer_ranks) = customers.finish();
+    let (stores, store_ranks) = stores.finish();
     let ranks = Ranks { items: item_ranks, customers: customer_ranks, stores: store_ranks };
     progress.begin("grouping baskets", N_PARTITIONS as u64, "partitions");
-    let grouped: Vec<Grouped> = (0..N_PARTITIONS)
+    let grouped: Result<Vec<GroupedPartition>> = (0..N_PARTITIONS)
         .into_par_iter()
-        .map(|p| {
-            let rows = parts.partitions.take(p)?;
-            let grouped = group_partition(rows, &ranks, p as u32, parts.has_price);
+        .map(|partition| {
+            if progress.is_cancelled() {
+                return Err(Cancelled.into());
+            }
+            let rows = parts.partitions.take(partition)?;
+            let grouped = group_partition(&rows, &ranks, partition as u32, parts.has_price);
             progress.advance(1);
             grouped
         })
-        .collect::<Result<_>>()?;
+        .collect();
     progress.end();
+    let grouped = grouped?;
     for part in &grouped {
         summary.count(Rule::Duplicate, part.n_duplicates);
         summary.count(Rule::BasketTimes, part.n_times);
         summary.count(Rule::BasketStores, part.n_stores);
     }
-    let mut heads: Vec<BasketHead> = grouped.iter().flat_map(|g| g.heads.iter().copied()).collect();
+    let mut heads = Vec::with_capacity(grouped.iter().map(|part| part.heads.len()).sum());
+    let mut lines = Vec::with_capacity(N_PARTITIONS);
+    for part in grouped {
+        heads.extend_from_slice(&part.heads);
+        lines.push(part.lines);
+    }
     let shared = shared_keys(&heads);
     if !shared.is_empty() {
-        heads.retain(|h| shared.binary_search(&h.key).is_err());
-        summary.count(Rule::BasketOfTwo, shared.len() as u64);
+        heads.retain(|head| shared.binary_search(&head.key).is_err());
     }
-    heads.par_sort_unstable_by_key(|h| (h.customer, h.time, h.key));
-    let lines: Vec<Lines> = grouped.into_iter().map(|g| g.lines).collect();
-    let ledger = Box::new(assemble(heads, &lines, items, customers, stores, parts.clock, parts.has_price));
-    Ok(match shared.first() {
-        Some(&key) => Outcome::Shared { ledger, key },
-        None => Outcome::Done(ledger),
-    })
+    heads.par_sort_unstable_by_key(|head| (head.customer, head.time, head.key));
+    let columns = gather(&heads, &lines, parts.has_price);
+    drop(lines);
+    let ledger = Ledger {
+        items,
+        customers,
+        stores,
+        clock: parts.clock,
+        baskets: columns.baskets,
+        basket_keys: heads.iter().map(|head| head.key).collect(),
+        basket_customers: heads.iter().map(|head| head.customer).collect(),
+        basket_times: heads.iter().map(|head| Time(head.time)).collect(),
+        basket_stores: heads.iter().map(|head| head.store).collect(),
+        quantities: columns.quantities,
+        paid: columns.paid,
+        shelf: columns.shelf,
+    };
+    Ok(Grouped { ledger: ledger.without_unused_ids(), shared })
 }
 
 /// Keys that stand under more than one customer, sorted.
 fn shared_keys(heads: &[BasketHead]) -> Vec<u128> {
-    let mut keys: Vec<u128> = heads.iter().map(|h| h.key).collect();
+    let mut keys: Vec<u128> = heads.iter().map(|head| head.key).collect();
     keys.par_sort_unstable();
-    let mut shared: Vec<u128> = keys.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
+    let mut shared: Vec<u128> = keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     shared.dedup();
     shared
 }
 
-fn group_partition(mut rows: Vec<Row>, ranks: &Ranks, partition: u32, has_price: bool) -> Result<Grouped> {
-    let rank = |ranks: &[u32], number: u32| if number == NONE { NONE } else { ranks[number as usize] };
-    for row in &mut rows {
-        row.item = ranks.items[row.item as usize];
-        row.customer = rank(&ranks.customers, row.customer);
-        row.store = rank(&ranks.stores, row.store);
+fn rank(ranks: &[u32], number: u32) -> u32 {
+    if number == NONE { NONE } else { ranks[number as usize] }
+}
+
+/// A run of rows with ranks instead of provisional numbers, and the place of its lines.
+struct RankedRun {
+    head: RunHead,
+    first_line: u32,
+    n_lines: u32,
+}
+
+fn ranked_runs(runs: &[Run], ranks: &Ranks) -> Vec<RankedRun> {
+    let mut first_line = 0;
+    runs.iter()
+        .map(|run| {
+            let head = RunHead {
+                customer: rank(&ranks.customers, run.head.customer),
+                store: rank(&ranks.stores, run.head.store),
+                ..run.head
+            };
+            let ranked = RankedRun { head, first_line, n_lines: run.n_lines };
+            first_line += run.n_lines;
+            ranked
+        })
+        .collect()
+}
+
+fn group_partition(rows: &Runs, ranks: &Ranks, partition: u32, has_price: bool) -> Result<GroupedPartition> {
+    if u32::try_from(rows.lines.len()).is_err() {
+        return Err(Error::Bug { what: "a partition holds more than 4294967295 rows".into() });
     }
-    rows.sort_unstable_by_key(|r| (r.customer, r.basket, r.item));
-    let too_many = |_| Error::Bug { what: "a partition holds more than 4294967295 lines".into() };
-    let mut out = Grouped { heads: Vec::new(), lines: Lines::default(), n_duplicates: 0, n_times: 0, n_stores: 0 };
-    for basket in rows.chunk_by(|a, b| a.customer == b.customer && a.basket == b.basket) {
-        let first = basket[0];
-        let time = basket.iter().map(|r| r.time).max().unwrap_or(first.time);
-        let store = basket.iter().map(|r| r.store).min().unwrap_or(NONE);
-        out.n_times += u64::from(basket.iter().any(|r| r.time != time));
-        out.n_stores += u64::from(basket.iter().any(|r| r.store != store && r.store != NONE));
-        let first_line = u32::try_from(out.lines.items.len()).map_err(too_many)?;
-        for line in basket.chunk_by(|a, b| a.item == b.item) {
-            out.n_duplicates += line.len() as u64 - 1;
-            out.lines.items.push(line[0].item);
-            let quantity: u64 = line.iter().map(|r| u64::from(r.quantity)).sum();
-            out.lines.quantities.push(u32::try_from(quantity).unwrap_or(u32::MAX));
-            if has_price {
-                out.lines.paid.push(sum_prices(line.iter().map(|r| r.paid)));
-                out.lines.shelf.push(sum_prices(line.iter().map(|r| r.shelf)));
-            }
+    let mut runs = ranked_runs(&rows.runs, ranks);
+    runs.sort_unstable_by_key(|run| (run.head.customer, run.head.basket));
+    let mut out = GroupedPartition::default();
+    out.lines.items.reserve_exact(rows.lines.len());
+    out.lines.quantities.reserve_exact(rows.lines.len());
+    if has_price {
+        out.lines.paid.reserve_exact(rows.lines.len());
+        out.lines.shelf.reserve_exact(rows.lines.len());
+    }
+    // Rank of the item in the high half, place of the line in the low half.
+    let mut by_item: Vec<u64> = Vec::new();
+    for basket in runs.chunk_by(|a, b| (a.head.customer, a.head.basket) == (b.head.customer, b.head.basket)) {
+        by_item.clear();
+        for run in basket {
+            by_item.extend((run.first_line..run.first_line + run.n_lines).map(|place| {
+                u64::from(ranks.items[rows.lines[place as usize].item as usize]) << 32 | u64::from(place)
+            }));
         }
-        let n_lines = u32::try_from(out.lines.items.len()).map_err(too_many)? - first_line;
-        out.heads.push(BasketHead {
-            customer: first.customer,
-            time,
-            key: first.basket,
-            store,
-            partition,
-            first_line,
-            n_lines,
-        });
+        by_item.sort_unstable();
+        let head = out.basket_head(basket, partition);
+        for line in by_item.chunk_by(|a, b| a >> 32 == b >> 32) {
+            out.push_line(line, rows, has_price);
+        }
+        let n_lines = out.lines.items.len() as u32 - head.first_line;
+        out.heads.push(BasketHead { n_lines, ..head });
     }
     Ok(out)
 }
 
-/// The sum where all parts are known; an unknown part makes the sum unknown.
-fn sum_prices(prices: impl Iterator<Item = i64>) -> i64 {
-    prices.fold(0i64, |sum, price| if sum == NO_PRICE || price == NO_PRICE { NO_PRICE } else { sum.saturating_add(price) })
+impl GroupedPartition {
+    /// The head of a basket of several runs: the newest time, the store with the smallest id.
+    fn basket_head(&mut self, runs: &[RankedRun], partition: u32) -> BasketHead {
+        let first = &runs[0].head;
+        let (time, store) =
+            runs.iter().fold((first.time, NONE), |(time, store), r| (time.max(r.head.time), store.min(r.head.store)));
+        self.n_times += u64::from(runs.iter().any(|r| r.head.time != time));
+        self.n_stores += u64::from(runs.iter().any(|r| r.head.store != store && r.head.store != NONE));
+        BasketHead {
+            key: first.basket,
+            time,
+            customer: first.customer,
+            store,
+            partition,
+            first_line: self.lines.items.len() as u32,
+            n_lines: 0,
+        }
+    }
+
+    /// Adds up the rows of one item in a basket.
+    fn push_line(&mut self, places: &[u64], rows: &Runs, has_price: bool) {
+        let parts = || places.iter().map(|&place| &rows.lines[place as u32 as usize]);
+        self.n_duplicates += places.len() as u64 - 1;
+        self.lines.items.push((places[0] >> 32) as u32);
+        let quantity: u64 = parts().map(|row| u64::from(row.quantity)).sum();
+        self.lines.quantities.push(u32::try_from(quantity).unwrap_or(u32::MAX));
+        if has_price {
+            self.lines.paid.push(sum_prices(parts().map(|row| row.paid)));
+            self.lines.shelf.push(sum_prices(parts().map(|row| row.shelf)));
+        }
+    }
 }
 
-fn assemble(
-    heads: Vec<BasketHead>,
-    parts: &[Lines],
-    items: IdTable,
-    customers: IdTable,
-    stores: IdTable,
-    clock: Clock,
-    has_price: bool,
-) -> Ledger {
-    let n_lines: usize = heads.iter().map(|h| h.n_lines as usize).sum();
-    let priced = if has_price { n_lines } else { 0 };
-    let mut ledger = Ledger {
-        items,
-        customers,
-        stores,
-        clock,
-        baskets: Baskets::with_capacity(heads.len(), n_lines),
-        basket_keys: Vec::with_capacity(heads.len()),
-        basket_customers: Vec::with_capacity(heads.len()),
-        basket_times: Vec::with_capacity(heads.len()),
-        basket_stores: Vec::with_capacity(heads.len()),
-        quantities: Vec::with_capacity(n_lines),
-        paid: Vec::with_capacity(priced),
-        shelf: Vec::with_capacity(priced),
-    };
-    for head in heads {
-        let lines = &parts[head.partition as usize];
-        let range = head.first_line as usize..(head.first_line + head.n_lines) as usize;
-        ledger.baskets.push(lines.items[range.clone()].iter().map(|&i| ItemId(i)));
-        ledger.quantities.extend_from_slice(&lines.quantities[range.clone()]);
-        if has_price {
-            ledger.paid.extend_from_slice(&lines.paid[range.clone()]);
-            ledger.shelf.extend_from_slice(&lines.shelf[range]);
+/// The sum where all parts are known; an unknown part makes the sum unknown.
+fn sum_prices(prices: impl Iterator<Item = i64>) -> i64 {
+    prices.fold(0i64, |sum, price| {
+        if sum == NO_PRICE || price == NO_PRICE { NO_PRICE } else { sum.saturating_add(price) }
+    })
+}
+
+/// The line columns of the ledger.
+struct LineColumns {
+    baskets: Baskets,
+    quantities: Vec<u32>,
+    paid: Vec<i64>,
+    shelf: Vec<i64>,
+}
+
+/// Copies the lines of all partitions in the order of the heads, the columns side by side.
+fn gather(heads: &[BasketHead], parts: &[Lines], has_price: bool) -> LineColumns {
+    fn column<T: Copy + Send + Sync>(
+        heads: &[BasketHead],
+        parts: &[Lines],
+        n_lines: usize,
+        of: impl Fn(&Lines) -> &[T],
+    ) -> Vec<T> {
+        let mut out = Vec::with_capacity(n_lines);
+        for head in heads {
+            out.extend_from_slice(&of(&parts[head.partition as usize])[head.range()]);
         }
-        ledger.basket_keys.push(head.key);
-        ledger.basket_customers.push(head.customer);
-        ledger.basket_times.push(Time(head.time));
-        ledger.basket_stores.push(head.store);
+        out
     }
-    ledger.without_unused_ids()
+    let n_lines: usize = heads.iter().map(|head| head.n_lines as usize).sum();
+    let baskets = || {
+        let mut baskets = Baskets::with_capacity(heads.len(), n_lines);
+        for head in heads {
+            baskets.push(parts[head.partition as usize].items[head.range()].iter().map(|&item| ItemId(item)));
+        }
+        baskets
+    };
+    let quantities = || column(heads, parts, n_lines, |lines| &lines.quantities);
+    let n_priced = if has_price { n_lines } else { 0 };
+    let priced = if has_price { heads } else { &[] };
+    let paid = || column(priced, parts, n_priced, |lines| &lines.paid);
+    let shelf = || column(priced, parts, n_priced, |lines| &lines.shelf);
+    let ((baskets, quantities), (paid, shelf)) =
+        rayon::join(|| rayon::join(baskets, quantities), || rayon::join(paid, shelf));
+    LineColumns { baskets, quantities, paid, shelf }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_part_makes_a_sum_unknown() {
+        assert_eq!(sum_prices([1, 2].into_iter()), 3);
+        assert_eq!(sum_prices([1, NO_PRICE, 2].into_iter()), NO_PRICE);
+        assert_eq!(sum_prices([i64::MAX, 2].into_iter()), i64::MAX);
+    }
 }

@@ -1,4 +1,4 @@
-use sidecart_core::{Baskets, ExternalIdRef, IdTable, ItemId};
+use sidecart_core::{Baskets, ExternalIdRef, IdKind, IdTable, ItemId};
 
 use super::{Ledger, NONE};
 use crate::error::{Error, Result};
@@ -13,25 +13,34 @@ fn unite(what: &str, a: &IdTable, b: &IdTable) -> Result<IdTable> {
         return Ok(a.clone());
     }
     if a.kind() != b.kind() {
-        return Err(Error::Merge {
-            problem: format!("{what} ids are {} in one and {} in the other", a.kind(), b.kind()),
-            remedy: "count both from files with the same id types",
-        });
+        return Err(other_form(what, a.kind(), b.kind()));
     }
     let both = a.iter().chain(b.iter());
     Ok(match a.kind() {
-        sidecart_core::IdKind::Int => IdTable::from_ints(
+        IdKind::Int => IdTable::from_ints(
             both.filter_map(|id| match id {
                 ExternalIdRef::Int(id) => Some(id),
                 ExternalIdRef::Text(_) => None,
             })
             .collect(),
         ),
-        sidecart_core::IdKind::Text => IdTable::from_texts(both.filter_map(|id| match id {
+        IdKind::Text => IdTable::from_texts(both.filter_map(|id| match id {
             ExternalIdRef::Text(id) => Some(id),
             ExternalIdRef::Int(_) => None,
         })),
     })
+}
+
+fn other_form(what: &str, a: IdKind, b: IdKind) -> Error {
+    Error::Merge {
+        problem: format!("{what} ids are {a} in one and {b} in the other"),
+        remedy: "count both from files with the same id types",
+    }
+}
+
+/// The form of the basket ids: only hashes of texts need more than 64 bits.
+fn basket_kind(keys: &[u128]) -> IdKind {
+    if keys.iter().all(|&key| u64::try_from(key).is_ok()) { IdKind::Int } else { IdKind::Text }
 }
 
 fn ranks(table: &IdTable, whole: &IdTable) -> Vec<u32> {
@@ -41,12 +50,16 @@ fn ranks(table: &IdTable, whole: &IdTable) -> Vec<u32> {
 impl Ledger {
     /// Unites two histories by basket id: the ledger of both sets of rows read together.
     ///
-    /// A basket that stands in both must be the same in both and counts once.
+    /// A basket that stands in both must be the same in both and counts once. Where one side has
+    /// no basket, the other is the result.
     /// O(baskets log baskets + lines).
     ///
     /// # Errors
     /// [`Error::Merge`] when ids, clocks or prices do not fit, or a basket differs.
     pub fn merge(&self, other: &Self) -> Result<Self> {
+        if self.n_baskets() == 0 || other.n_baskets() == 0 {
+            return Ok(if self.n_baskets() == 0 { other.clone() } else { self.clone() });
+        }
         if self.clock != other.clock {
             return Err(Error::Merge {
                 problem: format!("times are {} in one and {} in the other", self.clock.name(), other.clock.name()),
@@ -58,6 +71,10 @@ impl Ledger {
                 problem: "only one of them has prices".into(),
                 remedy: "count both with the same price columns",
             });
+        }
+        let (ours, theirs) = (basket_kind(&self.basket_keys), basket_kind(&other.basket_keys));
+        if ours != theirs {
+            return Err(other_form("basket", ours, theirs));
         }
         let items = unite("item", &self.items, &other.items)?;
         let customers = unite("customer", &self.customers, &other.customers)?;

@@ -1,13 +1,12 @@
 //! The validated history in compact columnar form.
 
 pub(crate) mod build;
+mod fingerprint;
 mod merge;
 mod split;
 mod store;
 
-
 use sidecart_core::{Baskets, Clock, CustomerId, IdTable, ItemId, Money, Quantity, Time};
-use xxhash_rust::xxh3::Xxh3;
 
 pub use split::Split;
 
@@ -19,7 +18,8 @@ pub(crate) const NONE: u32 = u32::MAX;
 ///
 /// Baskets stand in the order of their customers' ids, each customer's in order of time and
 /// basket id; anonymous baskets come last, in order of time and basket id. Items of a basket rise
-/// by [`ItemId`]. Two ledgers of the same validated rows are equal, whatever the order of the
+/// by [`ItemId`]. Basket ids are ordered by their keys: numbers as numbers, texts by a hash, which
+/// is all that is kept of them. Two ledgers of the same validated rows are equal, whatever the order of the
 /// rows was; everything a model learns is a function of this.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ledger {
@@ -179,42 +179,6 @@ impl Ledger {
     #[must_use]
     pub fn first_time(&self) -> Option<Time> {
         self.basket_times.iter().min().copied()
-    }
-
-    /// A fingerprint of the validated rows as 32 hex digits: equal for equal histories, whatever
-    /// the order of their rows. O(lines).
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let mut hash = Xxh3::new();
-        for table in [&self.items, &self.customers, &self.stores] {
-            hash.update(&(table.len() as u64).to_le_bytes());
-            for id in table.iter() {
-                match id {
-                    sidecart_core::ExternalIdRef::Int(v) => hash.update(&v.to_le_bytes()),
-                    sidecart_core::ExternalIdRef::Text(t) => {
-                        hash.update(&(t.len() as u64).to_le_bytes());
-                        hash.update(t.as_bytes());
-                    }
-                }
-            }
-        }
-        hash.update(self.clock.name().as_bytes());
-        for basket in 0..self.n_baskets() {
-            hash.update(&self.basket_keys[basket].to_le_bytes());
-            hash.update(&self.basket_customers[basket].to_le_bytes());
-            hash.update(&self.basket_times[basket].0.to_le_bytes());
-            hash.update(&self.basket_stores[basket].to_le_bytes());
-            hash.update(&(self.baskets.get(basket).len() as u64).to_le_bytes());
-        }
-        for (line, item) in self.baskets.items().iter().enumerate() {
-            hash.update(&item.0.to_le_bytes());
-            hash.update(&self.quantities[line].to_le_bytes());
-            if self.has_prices() {
-                hash.update(&self.paid[line].to_le_bytes());
-                hash.update(&self.shelf[line].to_le_bytes());
-            }
-        }
-        format!("{:032x}", hash.digest128())
     }
 
     /// The same history over a larger catalogue: item numbers become ranks in `catalogue`, which

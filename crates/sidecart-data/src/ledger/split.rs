@@ -57,15 +57,17 @@ impl Ledger {
         }
     }
 
-    /// The earliest time from which on at most `share` of the baskets happen; `None` when all
-    /// baskets have one time, so that no cut separates them.
+    /// The earliest time from which on at most `share` (0..=1) of the baskets happen, or the newest
+    /// time of all where that alone is more; `None` when all baskets have one time, so that no cut
+    /// separates them. O(baskets log baskets).
     #[must_use]
     pub fn time_of_last(&self, share: f64) -> Option<Time> {
         let mut times = self.basket_times.clone();
         times.sort_unstable();
         let n = times.len();
-        let tail = (n as f64 * share).round().clamp(1.0, n.max(1) as f64) as usize;
         let first = *times.first()?;
+        // The small term undoes the rounding of products such as 100 * 0.29; NaN becomes one basket.
+        let tail = (n as f64 * share + 1e-9).floor().max(1.0).min(n as f64) as usize;
         let candidate = times[n - tail];
         // A cut before the candidate's equals would put too many baskets behind it.
         let at = if times[n - tail..].iter().all(|&t| t == candidate) || times.get(n.wrapping_sub(tail + 1)) != Some(&candidate) {
@@ -87,6 +89,9 @@ impl Ledger {
             let kept = || (0..table.len() as u32).filter(|&i| used[i as usize]);
             let mut rank_of = vec![NONE; table.len()];
             kept().enumerate().for_each(|(rank, old)| rank_of[old as usize] = rank as u32);
+            if rank_of.iter().all(|&rank| rank == NONE) {
+                return (IdTable::default(), rank_of);
+            }
             let ids = match table {
                 IdTable::Int(ids) => IdTable::Int(kept().map(|i| ids[i as usize]).collect()),
                 IdTable::Text(texts) => IdTable::Text(kept().map(|i| texts.get(i as usize)).collect::<TextTable>()),

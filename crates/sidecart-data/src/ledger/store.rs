@@ -8,7 +8,7 @@ use sidecart_core::{Baskets, Clock, IdTable, ItemId, Time};
 use super::{Ledger, NONE};
 use crate::error::{Error, Result};
 
-const KIND: &str = "sidecart statistics";
+const KIND: &str = "sidecart-statistics";
 const FORMAT: u32 = 1;
 const CLOCK: &str = "clock";
 const NO_PRICE: i64 = i64::MIN;
@@ -27,11 +27,11 @@ impl Ledger {
         write_id_table(&mut writer, "items", &self.items)?;
         write_id_table(&mut writer, "customers", &self.customers)?;
         write_id_table(&mut writer, "stores", &self.stores)?;
-        let owned = |values: Vec<u64>| values;
-        let offsets = owned(self.baskets.offsets().iter().map(|&o| o as u64).collect());
+        let offsets: Vec<u64> = self.baskets.offsets().iter().map(|&offset| offset as u64).collect();
+        let (high, low): (Vec<u64>, Vec<u64>) = self.basket_keys.iter().map(|&k| ((k >> 64) as u64, k as u64)).unzip();
         writer.add_owned("baskets.offsets", offsets, &[n + 1])?;
-        writer.add_owned("baskets.keys.high", owned(self.basket_keys.iter().map(|k| (k >> 64) as u64).collect()), &[n])?;
-        writer.add_owned("baskets.keys.low", owned(self.basket_keys.iter().map(|k| *k as u64).collect()), &[n])?;
+        writer.add_owned("baskets.keys.high", high, &[n])?;
+        writer.add_owned("baskets.keys.low", low, &[n])?;
         writer.add("baskets.customers", &self.basket_customers, &[n])?;
         writer.add_owned("baskets.times", self.basket_times.iter().map(|t| t.0).collect::<Vec<i64>>(), &[n])?;
         writer.add("baskets.stores", &self.basket_stores, &[n])?;
@@ -77,18 +77,21 @@ impl Ledger {
         let mut baskets = Baskets::with_capacity(n, n_lines);
         for w in offsets.windows(2) {
             let basket = &lines[w[0] as usize..w[1] as usize];
+            if basket.is_empty() {
+                return Err(broken("a basket is empty"));
+            }
             if basket.windows(2).any(|w| w[0] >= w[1]) || basket.last().is_some_and(|&i| i as usize >= items.len()) {
                 return Err(broken("a basket's items are not rising ids of the file"));
             }
             baskets.push(basket.iter().map(|&i| ItemId(i)));
         }
-        let prices = |name: &str| -> Result<Vec<i64>> {
+        let prices = |name: &str, least: i64| -> Result<Vec<i64>> {
             if !file.contains(name) {
                 return Ok(Vec::new());
             }
             let values = file.get(&file.vector::<i64>(name, n_lines)?).to_vec();
-            if values.iter().any(|&v| v < 0 && v != NO_PRICE) {
-                return Err(broken("a price is negative"));
+            if values.iter().any(|&v| v < least && v != NO_PRICE) {
+                return Err(broken("a paid total is negative or a shelf total not above zero"));
             }
             Ok(values)
         };
@@ -100,8 +103,8 @@ impl Ledger {
             basket_times,
             basket_stores: shorts("baskets.stores", n)?,
             quantities: shorts("lines.quantities", n_lines)?,
-            paid: prices("lines.paid")?,
-            shelf: prices("lines.shelf")?,
+            paid: prices("lines.paid", 0)?,
+            shelf: prices("lines.shelf", 1)?,
             items,
             customers,
             stores,
@@ -112,6 +115,9 @@ impl Ledger {
         }
         if ledger.paid.len() != ledger.shelf.len() {
             return Err(broken("only one of paid and shelf totals is there"));
+        }
+        if ledger.quantities.contains(&0) {
+            return Err(broken("a quantity is zero"));
         }
         let order = |b: usize| (ledger.basket_customers[b], ledger.basket_times[b], ledger.basket_keys[b]);
         if (1..n).any(|b| order(b - 1) >= order(b)) {

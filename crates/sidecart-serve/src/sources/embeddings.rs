@@ -9,29 +9,32 @@ use crate::sections::EMBEDDING_OUTPUT;
 /// the model's probabilities. Exact over all items. O(items x dims) with int8 traffic.
 pub(crate) fn embeddings(model: &Model, n: usize, scratch: &mut Scratch) -> Result<()> {
     let Some(tables) = model.embeddings() else { return Ok(()) };
-    if scratch.basket.is_empty() {
-        return Ok(());
-    }
     scratch.query_vector.clear();
     scratch.query_vector.resize(tables.dims, 0.0);
-    for at in 0..scratch.basket.len() {
-        let vector = model.input_vector(tables, scratch.basket[at]);
+    let mut n_vectors = 0u32;
+    for &item in &scratch.basket {
+        let Some(vector) = model.input_vector(tables, item) else { continue };
+        n_vectors += 1;
         for (sum, &value) in scratch.query_vector.iter_mut().zip(vector) {
             *sum += value;
         }
     }
-    let scale = (scratch.basket.len() as f32).powf(-model.settings().embedding_pooling);
+    if n_vectors == 0 {
+        return Ok(());
+    }
+    let scale = (n_vectors as f32).powf(-model.settings().embedding_pooling);
     scratch.query_vector.iter_mut().for_each(|v| *v *= scale);
     let mut scan = std::mem::take(&mut scratch.scan);
     let marks = &scratch.marks;
+    let items = model.output_items(tables);
     let found = tables
         .scan
-        .search(&scratch.query_vector, Some(&tables.bias), n, |row| marks[row as usize] & BLOCKED != 0, &mut scan)
+        .search(&scratch.query_vector, Some(&tables.bias), n, |row| marks[items[row as usize] as usize] & BLOCKED != 0, &mut scan)
         .map_err(|source| Error::Kernel { section: EMBEDDING_OUTPUT, source });
     if let Ok(hits) = &found {
         let best = hits.first().map_or(0.0, |hit| hit.score);
         for hit in *hits {
-            scratch.add(signal::EMBEDDINGS, hit.row, (hit.score - best).exp());
+            scratch.add(signal::EMBEDDINGS, items[hit.row as usize], (hit.score - best).exp());
         }
     }
     let outcome = found.map(|_| ());

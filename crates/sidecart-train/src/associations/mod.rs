@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod conditional_bernoulli;
+mod customers;
 mod null_model;
 mod params;
 mod poisson;

@@ -1,14 +1,8 @@
 use sidecart_core::Baskets;
 
-use crate::counting::exp;
-
 use super::conditional_bernoulli::{ConditionalBernoulli, EXACT_SIZE, Group, Sums, without_second};
+use super::customers::{CustomerGroups, CustomerTable};
 
-/// Steps of the expectation table per doubling.
-const STEPS: usize = 32;
-/// The table covers 2^LOWEST to 2^HIGHEST expected baskets; below, expectation is the identity.
-const LOWEST: i64 = -20;
-const HIGHEST: i64 = 40;
 /// A pair with this share of its unsaturated expectation counts as unsaturated.
 const UNSATURATED: f64 = 0.98;
 
@@ -43,9 +37,8 @@ pub(super) struct NullModel {
     apart: Vec<f64>,
     /// Expected baskets of two rare items per product of their frequencies.
     rare_rate: f64,
-    /// Customers by the number of pairs, and by the number of baskets, that they could show.
     by_pairs: CustomerTable,
-    by_baskets: CustomerTable,
+    groups: CustomerGroups,
 }
 
 /// Baskets of similar size.
@@ -68,6 +61,8 @@ struct Sizes {
     /// Number of baskets of each exact size.
     exact: Sums,
     large: Vec<SizeClass>,
+    /// The smallest size of each large class.
+    starts: Vec<usize>,
 }
 
 impl NullModel {
@@ -103,7 +98,11 @@ impl NullModel {
         }
         let n_lines = baskets.n_lines().max(1) as f64;
         let pairs = |n: usize| (n * n.saturating_sub(1)) as f64;
-        let table = |weight: &dyn Fn(usize) -> f64| CustomerTable::new(&customer_sums(baskets, customers, weight));
+        let mut customer_pairs = vec![0.0; customers.last().map_or(0, |&last| last as usize)];
+        for (basket, &customer) in baskets.iter().zip(customers) {
+            customer_pairs[customer as usize - 1] += pairs(basket.len());
+        }
+        let columns = baskets.iter().map(|basket| sizes.column(basket.len()));
         Self {
             rows: frequencies.iter().map(|n| distinct.binary_search(n).unwrap_or(0) as u32).collect(),
             frequencies: margins,
@@ -115,8 +114,8 @@ impl NullModel {
             apart,
             large: sizes.large.iter().map(|class| class.n_baskets).collect(),
             rare_rate: baskets.iter().map(|basket| pairs(basket.len())).sum::<f64>() / (n_lines * n_lines),
-            by_pairs: table(&pairs),
-            by_baskets: table(&|n| if n > 1 { 1.0 } else { 0.0 }),
+            by_pairs: CustomerTable::new(&customer_pairs),
+            groups: CustomerGroups::new(&customer_pairs, customers, columns, EXACT_SIZE - 1 + n_classes),
         }
     }
 
@@ -138,33 +137,36 @@ impl NullModel {
         }
     }
 
-    /// Expected number of baskets that hold both items.
-    pub(super) fn expected_baskets(&self, item: usize, other: usize) -> f64 {
-        let mut expected = 0.0;
-        self.each_size(item, other, |n_baskets, p| expected += n_baskets * p);
-        expected
-    }
-
     /// Expected number of customers with at least one basket that holds both items.
     ///
-    /// A customer shows the pair with probability `1 - exp(-sum of -ln(1 - p) over baskets)`; the
-    /// sum over all customers' baskets is known, and is shared out by the pairs in their baskets.
-    /// A very popular item is in large and small baskets almost alike, which spreads it over more
-    /// customers; then an even share per basket is tried too and the larger expectation counts,
-    /// so an error makes the test careful, never bold.
-    pub(super) fn expected_customers(&self, item: usize, other: usize) -> f64 {
-        let (mut expected, mut hazard) = (0.0, 0.0);
+    /// A customer shows the pair with probability `1 - exp(-hazard)`, the hazard being the sum of
+    /// `-ln(1 - p)` over the customer's baskets. For rare items a basket's part of the hazard goes
+    /// by the pairs in it, so the expectation follows from the sum alone. A very popular item is
+    /// in large and small baskets almost alike, which spreads the hazard over more customers; then
+    /// it is summed by groups of customers, unless `is_enough` says of the first, smaller number
+    /// that it settles the case.
+    pub(super) fn expected_customers(&self, item: usize, other: usize, is_enough: impl Fn(f64) -> bool) -> f64 {
+        let (mut expected, mut total) = (0.0, 0.0);
         self.each_size(item, other, |n_baskets, p| {
-            let p = p.min(0.999);
             expected += n_baskets * p;
-            // An upper bound for -ln(1 - p), from its series.
-            hazard += n_baskets * (p + p * p * (0.5 + p / (3.0 * (1.0 - p))));
+            total += n_baskets * hazard(p);
         });
-        let customers = self.by_pairs.expected(hazard);
+        let customers = self.by_pairs.expected(total);
         let frequency = |item: usize| self.frequencies[self.rows[item] as usize];
         let rare = self.rare_rate * frequency(item) * frequency(other);
-        if expected >= UNSATURATED * rare { customers } else { customers.max(self.by_baskets.expected(hazard)) }
+        if expected >= UNSATURATED * rare || is_enough(customers) {
+            return customers;
+        }
+        let mut hazards = Vec::with_capacity(self.exact.len() + self.large.len());
+        self.each_size(item, other, |_, p| hazards.push(hazard(p)));
+        customers.max(self.groups.expected(&hazards))
     }
+}
+
+/// An upper bound for `-ln(1 - p)`, from its series.
+fn hazard(p: f64) -> f64 {
+    let p = p.min(0.999);
+    p + p * p * (0.5 + p / (3.0 * (1.0 - p)))
 }
 
 impl Sizes {
@@ -189,8 +191,20 @@ impl Sizes {
             class.sum_size += size as f64;
             class.sum_pairs += (size * (size - 1)) as f64;
         }
+        let mut is_used = large.iter().map(|class| class.n_baskets > 0.0);
+        starts.retain(|_| is_used.next() == Some(true));
         large.retain(|class| class.n_baskets > 0.0);
-        Self { exact, large }
+        Self { exact, large, starts }
+    }
+
+    /// The position of a basket's size among those that [`NullModel::each_size`] visits; `None`
+    /// for baskets without a pair.
+    fn column(&self, size: usize) -> Option<usize> {
+        match size {
+            0 | 1 => None,
+            2..=EXACT_SIZE => Some(size - 2),
+            _ => Some(EXACT_SIZE - 2 + self.starts.partition_point(|&start| start <= size)),
+        }
     }
 }
 
@@ -248,75 +262,9 @@ fn balance(margins: &[f64], n_items: &[f64], sizes: &Sizes) -> Balanced {
     Balanced { groups, law, y }
 }
 
-/// For every customer the sum of `weight(basket size)`.
-fn customer_sums(baskets: &Baskets, customers: &[u32], weight: &dyn Fn(usize) -> f64) -> Vec<f64> {
-    let mut sums = vec![0.0; customers.last().map_or(0, |&last| last as usize)];
-    for (basket, &customer) in baskets.iter().zip(customers) {
-        sums[customer as usize - 1] += weight(basket.len());
-    }
-    sums
-}
-
-/// Expected baskets to expected customers: the sum over customers of `1 - exp(-baskets share)`,
-/// `share` being the customer's part of all weight.
-#[derive(Debug)]
-struct CustomerTable {
-    values: Vec<f64>,
-}
-
-impl CustomerTable {
-    fn new(weights: &[f64]) -> Self {
-        let total: f64 = weights.iter().sum();
-        let mut shares: Vec<f64> = weights.iter().filter(|&&w| w > 0.0).map(|w| w / total).collect();
-        shares.sort_unstable_by(f64::total_cmp);
-        // Customers within 2 % of each other count as equal; that lowers no sum by more than the
-        // square of the difference.
-        let mut groups: Vec<(f64, f64, f64)> = Vec::new();
-        for share in shares {
-            match groups.last_mut() {
-                Some((first, n, sum)) if share <= *first * 1.02 => {
-                    *n += 1.0;
-                    *sum += share;
-                }
-                _ => groups.push((share, 1.0, share)),
-            }
-        }
-        let values = (0..=(HIGHEST - LOWEST) as usize * STEPS)
-            .map(|point| {
-                let baskets = Self::point(point);
-                groups.iter().map(|(_, n, sum)| n * (1.0 - exp(-baskets * sum / n))).sum()
-            })
-            .collect();
-        Self { values }
-    }
-
-    /// The expected baskets of a point: `STEPS` equal steps within every doubling.
-    fn point(point: usize) -> f64 {
-        let exponent = LOWEST + (point / STEPS) as i64;
-        let start = f64::from_bits(((exponent + 1023) as u64) << 52);
-        start * (1.0 + (point % STEPS) as f64 / STEPS as f64)
-    }
-
-    fn expected(&self, baskets: f64) -> f64 {
-        if baskets <= Self::point(0) {
-            return baskets;
-        }
-        // Exponent and leading mantissa bits of a float name its step.
-        let step = (baskets.to_bits() >> (52 - STEPS.ilog2())) as i64 - ((LOWEST + 1023) << STEPS.ilog2());
-        let step = step as usize;
-        if step + 1 >= self.values.len() {
-            return self.values.last().copied().unwrap_or(0.0);
-        }
-        let (low, high) = (Self::point(step), Self::point(step + 1));
-        let part = (baskets - low) / (high - low);
-        self.values[step] + part * (self.values[step + 1] - self.values[step])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use sidecart_core::{ItemId, Rng};
 
     fn model(rows: &[Vec<u32>], customers: &[u32], n_items: usize) -> NullModel {
@@ -328,20 +276,10 @@ mod tests {
         NullModel::new(&baskets, customers, &frequencies)
     }
 
-    proptest! {
-        #[test]
-        fn the_customer_table_follows_its_definition(
-            weights in proptest::collection::vec(0u32..200, 1..50),
-            magnitude in -12.0f64..12.0,
-        ) {
-            let mut weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
-            weights.push(1.0);
-            let total: f64 = weights.iter().sum();
-            let baskets = magnitude.exp2();
-            let plain: f64 = weights.iter().map(|w| 1.0 - (-baskets * w / total).exp()).sum();
-            let table = CustomerTable::new(&weights).expected(baskets);
-            prop_assert!((table / plain - 1.0).abs() < 1e-3, "{} {}", table, plain);
-        }
+    fn expected_baskets(model: &NullModel, item: usize, other: usize) -> f64 {
+        let mut expected = 0.0;
+        model.each_size(item, other, |n_baskets, p| expected += n_baskets * p);
+        expected
     }
 
     #[test]
@@ -360,8 +298,8 @@ mod tests {
         let model = model(&rows, &customers, 2000);
         let n_pairs = rows.iter().map(|b| b.len() * (b.len() - 1)).sum::<usize>() as f64;
         let expected = n_pairs / (2000.0 * 2000.0);
-        assert!((model.expected_baskets(3, 4) / expected - 1.0).abs() < 0.01);
-        assert!((model.expected_customers(3, 4) / expected - 1.0).abs() < 0.01);
+        assert!((expected_baskets(&model, 3, 4) / expected - 1.0).abs() < 0.01);
+        assert!((model.expected_customers(3, 4, |_| false) / expected - 1.0).abs() < 0.01);
     }
 
     #[test]
@@ -405,11 +343,15 @@ mod tests {
             for b in a + 1..12 {
                 let n = f64::from(n_shuffles);
                 let (baskets, seen) = (baskets[a][b] / n, seen[a][b] / n);
-                let (expected_baskets, expected) = (model.expected_baskets(a, b), model.expected_customers(a, b));
+                let (expected_baskets, expected) =
+                    (expected_baskets(&model, a, b), model.expected_customers(a, b, |_| false));
                 // Four standard errors of the simulation plus 4 % for the approximation; the
                 // expected customers may be too many, which is the careful side.
                 let error = 4.0 * (baskets / n).sqrt();
-                assert!((expected_baskets - baskets).abs() < error + 0.04 * baskets, "{a} {b}: {expected_baskets} {baskets}");
+                assert!(
+                    (expected_baskets - baskets).abs() < error + 0.04 * baskets,
+                    "{a} {b}: {expected_baskets} {baskets}"
+                );
                 assert!(expected > seen * 0.97 - error, "{a} {b}: {expected} {seen}");
                 assert!(expected < seen * 1.12 + error, "{a} {b}: {expected} {seen}");
             }

@@ -139,7 +139,14 @@ fn thread_count_and_cut_change_no_entry() {
 #[test]
 fn a_missing_customer_is_an_error() {
     let baskets = table(&[vec![0, 1]]);
-    let error =
-        find(&CappedBaskets::new(&baskets, 2, 500, |_, _| 0), &[], &AssociationParams::default()).unwrap_err();
+    let error = find(&CappedBaskets::new(&baskets, 2, 500, |_, _| 0), &[], &AssociationParams::default()).unwrap_err();
     assert_eq!(error, CountingError::LabelCount { expected: 1, got: 0 });
+}
+
+#[test]
+fn histories_without_pairs_show_nothing() {
+    for rows in [vec![], vec![vec![]], vec![vec![0], vec![1]]] {
+        let found = associations(&rows, &vec![u32::MAX; rows.len()], &AssociationParams::default());
+        assert_eq!((found.n_significant, found.offsets), (0, vec![0; 61]));
+    }
 }

@@ -20,7 +20,7 @@ const PREFETCH_POSTINGS: usize = 16;
 /// Items are renumbered by falling frequency. An item's row is gathered from its baskets into an
 /// array with one counter per item, of which only the touched ones are read and cleared, so the
 /// cost is one addition for every pair in every basket and no hash table is needed. Rows are
-/// counted in parallel; memory is 8 bytes per line, and per thread one counter and 4 bytes per
+/// counted in parallel; memory is 12 bytes per line, and per thread one counter and 4 bytes per
 /// item.
 ///
 /// ```
@@ -203,14 +203,15 @@ impl PairCounter {
         for (position, posting) in (begin..end).zip(&postings[begin..end]) {
             if let Some(ahead) = postings.get(position + PREFETCH_POSTINGS) {
                 prefetch_read(contents, ahead.start as usize);
+                prefetch_read(contents, ahead.stop as usize - 1);
             }
             let words = &contents[posting.start as usize..posting.stop as usize];
-            if let [label, ranks @ ..] = words {
+            if let &[label, ref ranks @ ..] = words {
                 for &rank in ranks {
                     let cell = &mut cells[rank as usize];
                     touched[n_touched] = rank;
                     n_touched += usize::from(cell.is_empty());
-                    cell.add(*label);
+                    cell.add(label);
                 }
             }
         }

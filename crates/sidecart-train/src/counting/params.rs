@@ -14,6 +14,7 @@ pub struct ParameterError {
 
 impl ParameterError {
     /// Fails unless `holds`.
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and fresh texts")]
     pub(crate) fn require(
         holds: bool,
         name: &'static str,

@@ -73,8 +73,8 @@ pub(super) struct Batch {
     /// Per row: where in `masked` the negatives begin and end that are in its basket.
     masks: Vec<(u32, u32)>,
     masked: Vec<u32>,
-    /// Per input: the rows whose context has it, with their scales.
-    pub(super) rows_of_input: Lists<(u32, f32)>,
+    /// Per input: the rows whose context has it.
+    pub(super) rows_of_input: Lists<u32>,
     /// Per output: the rows whose target it is.
     pub(super) rows_of_output: Lists<u32>,
     /// Baskets that the rows are from.
@@ -156,9 +156,8 @@ impl<'a> BatchBuilder<'a> {
         }
         batch.input_groups.fill(self.composition, &batch.inputs, &mut self.feature_counts);
         batch.output_groups.fill(self.composition, &batch.outputs, &mut self.feature_counts);
-        let Batch { contexts, scales, targets, .. } = batch;
+        let Batch { contexts, targets, .. } = batch;
         let entries = (0..targets.len()).flat_map(|r| contexts.get(r).iter().map(move |&i| (i, r as u32)));
-        let entries = entries.map(|(i, r)| (i, (r, scales[r as usize])));
         batch.rows_of_input.fill(batch.inputs.len(), entries);
         let entries = targets.iter().enumerate().map(|(r, &t)| (t, r as u32));
         batch.rows_of_output.fill(batch.outputs.len(), entries);

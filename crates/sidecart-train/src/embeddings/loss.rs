@@ -1,6 +1,6 @@
 use rayon::prelude::*;
 use sidecart_core::ItemId;
-use sidecart_kernels::{Destination, MatmulShape, add_scaled, dot, exp, matmul, matmul_at, max, sum};
+use sidecart_kernels::{Destination, MatmulShape, add_rows, add_scaled, dot, exp, matmul, matmul_at, max, sum};
 
 use super::batch::Batch;
 use super::negatives::NegativeSampler;
@@ -24,7 +24,7 @@ pub(super) struct SampledSoftmax {
     negatives_across: Vec<f32>,
     /// What is added to the negatives' products: bias less log of the expected draws.
     offsets: Vec<f32>,
-    /// Pooled contexts, row by row, and the gradients of the loss by them.
+    /// Pooled contexts, row by row, and the gradients of the loss by each of their items.
     contexts: Vec<f32>,
     context_gradients: Vec<f32>,
     /// Rows x negatives: logits, then gradients by them.
@@ -124,10 +124,7 @@ impl SampledSoftmax {
         self.input_gradients.par_chunks_mut(GRADIENT_CHUNK * dims).enumerate().for_each(|(chunk, gradients)| {
             for (i, gradient) in gradients.chunks_exact_mut(dims).enumerate() {
                 gradient.fill(0.0);
-                for &(row, scale) in batch.rows_of_input.get(chunk * GRADIENT_CHUNK + i) {
-                    let row = row as usize;
-                    add_scaled(gradient, &context_gradients[row * dims..(row + 1) * dims], scale);
-                }
+                add_rows(gradient, context_gradients, batch.rows_of_input.get(chunk * GRADIENT_CHUNK + i));
             }
         });
     }
@@ -166,41 +163,45 @@ struct RowChunk<'a> {
 impl Gathered<'_> {
     fn run_rows(&self, first_row: usize, chunk: RowChunk<'_>) {
         let Self { dims, batch, .. } = *self;
+        let RowChunk { contexts, context_gradients, logits, target_gradients, target_probabilities } = chunk;
         let negatives = batch.n_negatives;
-        let rows = chunk.target_gradients.len();
-        for (i, context) in chunk.contexts.chunks_exact_mut(dims).enumerate() {
+        let rows = target_gradients.len();
+        for (i, context) in contexts.chunks_exact_mut(dims).enumerate() {
             context.fill(0.0);
             let row = first_row + i;
-            for &input in batch.contexts.get(row) {
-                let input = input as usize;
-                add_scaled(context, &self.input[input * dims..(input + 1) * dims], batch.scales[row]);
+            add_rows(context, self.input, batch.contexts.get(row));
+            for value in context {
+                *value *= batch.scales[row];
             }
         }
-        for logits in chunk.logits.chunks_exact_mut(negatives) {
-            logits.copy_from_slice(self.offsets);
+        for line in logits.chunks_exact_mut(negatives) {
+            line.copy_from_slice(self.offsets);
         }
         let shape = MatmulShape { rows, cols: negatives, depth: dims };
-        matmul(chunk.logits, chunk.contexts, self.negatives_across, shape, Destination::Add);
+        matmul(logits, contexts, self.negatives_across, shape, Destination::Add);
         for i in 0..rows {
             let row = first_row + i;
-            let logits = &mut chunk.logits[i * negatives..(i + 1) * negatives];
+            let line = &mut logits[i * negatives..(i + 1) * negatives];
             for &negative in batch.masked(row) {
-                logits[negative as usize] = MASKED;
+                line[negative as usize] = MASKED;
             }
             let target = batch.targets[row] as usize;
             let bias = self.bias[batch.outputs[target].index()];
             let vector = &self.output[target * dims..(target + 1) * dims];
-            let logit = dot(&chunk.contexts[i * dims..(i + 1) * dims], vector) + bias;
-            let probability = softmax_gradient(logits, logit, 1.0 / batch.n_rows() as f32);
-            chunk.target_probabilities[i] = probability;
-            chunk.target_gradients[i] = (probability - 1.0) / batch.n_rows() as f32;
+            let logit = dot(&contexts[i * dims..(i + 1) * dims], vector) + bias;
+            let probability = softmax_gradient(line, logit, 1.0 / batch.n_rows() as f32);
+            target_probabilities[i] = probability;
+            target_gradients[i] = (probability - 1.0) / batch.n_rows() as f32;
         }
         let shape = MatmulShape { rows, cols: dims, depth: negatives };
         let negative_vectors = &self.output[..negatives * dims];
-        matmul(chunk.context_gradients, chunk.logits, negative_vectors, shape, Destination::Overwrite);
-        for (i, gradient) in chunk.context_gradients.chunks_exact_mut(dims).enumerate() {
+        matmul(context_gradients, logits, negative_vectors, shape, Destination::Overwrite);
+        for (i, gradient) in context_gradients.chunks_exact_mut(dims).enumerate() {
             let target = batch.targets[first_row + i] as usize;
-            add_scaled(gradient, &self.output[target * dims..(target + 1) * dims], chunk.target_gradients[i]);
+            add_scaled(gradient, &self.output[target * dims..(target + 1) * dims], target_gradients[i]);
+            for value in gradient {
+                *value *= batch.scales[first_row + i];
+            }
         }
     }
 }

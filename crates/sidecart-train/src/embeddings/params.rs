@@ -22,7 +22,7 @@ pub struct EmbeddingParams {
     pub enabled: bool,
     /// Numbers per vector. Default 128, range 4 to 1024. Time and artifact grow in proportion.
     pub dims: u32,
-    /// Passes over all baskets. Default 6, range 1 to 1000.
+    /// Passes over all baskets. Default 10, range 1 to 1000.
     pub epochs: u32,
     /// Adagrad's step at the start; it falls to zero over the run. Default 0.05, range above 0 to 10.
     pub learning_rate: f64,
@@ -46,6 +46,9 @@ pub struct EmbeddingParams {
     /// Items in fewer baskets get no vector of their own, only that of their attributes, and are
     /// not trained on. Default 5, at least 1.
     pub min_item_baskets: u32,
+    /// An item first sold within so many days before the end of the history is new and may be
+    /// offered for its attributes alone. Default 60.
+    pub new_item_days: u32,
     /// A basket with more items than this takes part with this many of them, drawn anew each pass.
     /// Default 500, range 2 to 65536.
     pub max_basket_items: u32,
@@ -56,7 +59,7 @@ impl Default for EmbeddingParams {
         Self {
             enabled: true,
             dims: 128,
-            epochs: 6,
+            epochs: 10,
             learning_rate: 0.05,
             loss: EmbeddingLoss::Context,
             targets_per_basket: 5,
@@ -66,6 +69,7 @@ impl Default for EmbeddingParams {
             pooling_exponent: 0.5,
             context_dropout: 0.3,
             min_item_baskets: 5,
+            new_item_days: 60,
             max_basket_items: 500,
         }
     }
@@ -76,7 +80,7 @@ impl EmbeddingParams {
     ///
     /// # Errors
     /// [`ParameterError`] with the first setting outside its range.
-    pub fn check(self) -> Result<CheckedEmbeddingParams, ParameterError> {
+    pub fn check(&self) -> Result<CheckedEmbeddingParams, ParameterError> {
         let whole = |name, value: u32, low: u32, high: u32, expected| {
             ParameterError::require((low..=high).contains(&value), name, expected, value)
         };
@@ -95,7 +99,7 @@ impl EmbeddingParams {
         let dropout = self.context_dropout;
         let expected = "a number from 0 to 0.95";
         ParameterError::require((0.0..=0.95).contains(&dropout), "context_dropout", expected, dropout)?;
-        Ok(CheckedEmbeddingParams(self))
+        Ok(CheckedEmbeddingParams(self.clone()))
     }
 }
 
@@ -118,7 +122,7 @@ mod tests {
     #[test]
     fn ranges_are_checked() {
         let good = EmbeddingParams::default();
-        assert_eq!(good.clone().check().unwrap().get(), &good);
+        assert_eq!(good.check().unwrap().get(), &good);
         let wrong = [
             ("dims", EmbeddingParams { dims: 3, ..good.clone() }),
             ("epochs", EmbeddingParams { epochs: 0, ..good.clone() }),

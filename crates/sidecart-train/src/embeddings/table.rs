@@ -1,6 +1,6 @@
 use rayon::prelude::*;
 use sidecart_core::{ItemId, Rng};
-use sidecart_kernels::{add_scaled, dot, prefetch_read};
+use sidecart_kernels::{add_rows, add_scaled, dot, prefetch_read};
 
 use super::ItemFeatures;
 
@@ -80,9 +80,9 @@ pub(super) struct FeatureTable {
 }
 
 impl FeatureTable {
-    /// Random vectors of standard deviation `scale` per number.
+    /// Random vectors, uniform in `-scale..scale`.
     pub(super) fn new(n_features: usize, dims: usize, scale: f64, rng: &mut Rng) -> Self {
-        let vectors = (0..n_features * dims).map(|_| (rng.normal() * scale) as f32).collect();
+        let vectors = (0..n_features * dims).map(|_| ((2.0 * rng.unit() - 1.0) * scale) as f32).collect();
         // Not zero, so that a gradient of zero divides by something.
         Self { dims, vectors, squares: vec![1e-8; n_features] }
     }
@@ -98,9 +98,7 @@ impl FeatureTable {
                     }
                 }
                 row.fill(0.0);
-                for &feature in composition.of(items[i]) {
-                    add_scaled(row, &self.vectors[feature as usize * dims..(feature as usize + 1) * dims], 1.0);
-                }
+                add_rows(row, &self.vectors, composition.of(items[i]));
             }
         });
     }
@@ -160,26 +158,21 @@ impl Step<'_> {
 
     fn apply_in_order(self, table: TableSlice<'_>, range: std::ops::Range<usize>) {
         let dims = self.dims;
+        let TableSlice { first, vectors, squares } = table;
         let FeatureGroups { features, offsets, positions } = self.groups;
         let mut gradient = vec![0.0; dims];
         for at in range {
             if let Some(&next) = features.get(at + AHEAD) {
-                prefetch(table.vectors, (next as usize - table.first) * dims, dims);
-                prefetch_read(table.squares, next as usize - table.first);
+                prefetch(vectors, (next as usize - first) * dims, dims);
+                prefetch_read(squares, next as usize - first);
             }
             gradient.fill(0.0);
-            for &position in &positions[offsets[at]..offsets[at + 1]] {
-                add_scaled(
-                    &mut gradient,
-                    &self.gradients[position as usize * dims..(position as usize + 1) * dims],
-                    1.0,
-                );
-            }
-            let row = features[at] as usize - table.first;
-            let square = &mut table.squares[row];
+            add_rows(&mut gradient, self.gradients, &positions[offsets[at]..offsets[at + 1]]);
+            let row = features[at] as usize - first;
+            let square = &mut squares[row];
             *square += dot(&gradient, &gradient) / dims as f32;
             let factor = -self.learning_rate / square.sqrt();
-            add_scaled(&mut table.vectors[row * dims..(row + 1) * dims], &gradient, factor);
+            add_scaled(&mut vectors[row * dims..(row + 1) * dims], &gradient, factor);
         }
     }
 }

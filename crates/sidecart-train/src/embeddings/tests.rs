@@ -44,7 +44,7 @@ fn small() -> EmbeddingParams {
     }
 }
 
-fn fit(params: EmbeddingParams, seed: u64) -> Embeddings {
+fn fit(params: &EmbeddingParams, seed: u64) -> Embeddings {
     train(&two_worlds(600), &features(), &params.check().unwrap(), seed, &NoProgress).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn score(e: &Embeddings, from: u32, to: u32) -> f32 {
 #[test]
 fn items_of_one_world_find_each_other() {
     for loss in [EmbeddingLoss::Context, EmbeddingLoss::Pairwise] {
-        let model = fit(EmbeddingParams { loss, ..small() }, 1);
+        let model = fit(&EmbeddingParams { loss, ..small() }, 1);
         for from in 0..20 {
             for (near, far) in (0..20).flat_map(|a| (0..20).map(move |b| (a, b))) {
                 if near != from && world(near) == world(from) && world(far) != world(from) {
@@ -71,7 +71,7 @@ fn items_of_one_world_find_each_other() {
 
 #[test]
 fn an_unsold_item_is_what_its_attributes_are() {
-    let model = fit(small(), 1);
+    let model = fit(&small(), 1);
     // Per unit of popularity, the unsold item 20 belongs to the second world.
     let lift = |from, to: u32| score(&model, from, to) - model.bias[to as usize];
     assert!(lift(12, 20) > lift(3, 20) + 0.5);
@@ -87,7 +87,7 @@ fn the_number_of_threads_changes_no_bit() {
         let params = EmbeddingParams { loss, batch_size: 64, negatives: 40, ..small() };
         let of = |n| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-            pool.install(|| fit(params.clone(), 3))
+            pool.install(|| fit(&params, 3))
         };
         let one = of(1);
         assert_eq!(one, of(2));
@@ -97,8 +97,8 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn the_seed_decides() {
-    assert_eq!(fit(small(), 1), fit(small(), 1));
-    assert_ne!(fit(small(), 1).input, fit(small(), 2).input);
+    assert_eq!(fit(&small(), 1), fit(&small(), 1));
+    assert_ne!(fit(&small(), 1).input, fit(&small(), 2).input);
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Neighbours {
 
 /// Finds the best `per_item` candidates of every item in enough baskets.
 ///
-/// Each row is counted in full, scored and cut before the next, so memory is the result, 8 bytes
+/// Each row is counted in full, scored and cut before the next, so memory is the result, 12 bytes
 /// per line, and per thread one counter and 4 bytes per item; pairs are never all in memory. The
 /// cost is two additions for every pair in every basket. The result is the same at any number of
 /// threads.
@@ -129,9 +129,9 @@ fn select<A: WeightSum>(counter: &PairCounter, similarity: &Similarity, per_item
             let context = context[i as usize];
             move |c, j| c as f32 * context * candidate[j as usize]
         }),
-        Similarity::ShrunkProduct { context, candidate, unit, shrinkage } => top.rows::<A, _>(|i| {
+        Similarity::ShrunkProduct { context, candidate, shrinkage } => top.rows::<A, _>(|i| {
             let context = context[i as usize];
-            move |c, j| (c as f64 * unit / (context * candidate[j as usize] + shrinkage)) as f32
+            move |c, j| c as f32 / (context * candidate[j as usize] + shrinkage)
         }),
         Similarity::Jaccard { totals, shrinkage } => top.rows::<A, _>(|i| {
             let own = totals[i as usize];

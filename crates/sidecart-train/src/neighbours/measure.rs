@@ -10,7 +10,7 @@ pub(super) enum Similarity {
     /// `c context_i candidate_j`.
     Product { context: Vec<f32>, candidate: Vec<f32> },
     /// `c / (context_i candidate_j + s)`.
-    ShrunkProduct { context: Vec<f64>, candidate: Vec<f64>, unit: f64, shrinkage: f64 },
+    ShrunkProduct { context: Vec<f32>, candidate: Vec<f32>, shrinkage: f32 },
     /// `c / (n_i + n_j - c + s)`, all in units of weight.
     Jaccard { totals: Vec<f64>, shrinkage: f64 },
     /// Log-likelihood ratio with `x ln x` of the margins.
@@ -47,10 +47,9 @@ impl Similarity {
                 }
             } else {
                 Self::ShrunkProduct {
-                    context: weights().map(|n| power(n, alpha)).collect(),
-                    candidate: weights().map(|n| power(n, beta)).collect(),
-                    unit,
-                    shrinkage: s,
+                    context: weights().map(|n| (power(n, alpha) * totals.one) as f32).collect(),
+                    candidate: weights().map(|n| power(n, beta) as f32).collect(),
+                    shrinkage: (s * totals.one) as f32,
                 }
             }
         };
@@ -86,10 +85,9 @@ impl Similarity {
                 candidate: weights().map(|n| (1.0 / n) as f32).collect(),
             },
             Measure::Lift => Self::ShrunkProduct {
-                context: weights().map(|n| n / n_baskets).collect(),
-                candidate: weights().collect(),
-                unit,
-                shrinkage: s,
+                context: weights().map(|n| (n / n_baskets) as f32).collect(),
+                candidate: weights().map(|n| n as f32).collect(),
+                shrinkage: s as f32,
             },
         }
     }

@@ -43,7 +43,7 @@ pub struct NeighbourParams {
     /// candidates. Default 0.3, range 0 to 1.
     pub beta: f64,
     /// Pulls scores of rare items towards nothing, in baskets (weighted ones for weighted
-    /// measures). Default 0, range 0 to 1e6.
+    /// measures); not used by `llr` and `bm25`. Default 0.5, range 0 to 1e6.
     pub shrinkage: f64,
     /// Neighbours kept per item. Default 200, range 1 to 10000.
     pub per_item: u32,
@@ -52,9 +52,9 @@ pub struct NeighbourParams {
     /// A basket of `n` distinct items weighs `n^-basket_size_exponent` in weighted measures.
     /// Default 0.7, range 0 to 1.
     pub basket_size_exponent: f64,
-    /// Saturation `k1` of `bm25`. Default 1.2, range 0 to 1000.
+    /// Saturation `k1` of `bm25`. Default 100, range 0 to 1000.
     pub bm25_k1: f64,
-    /// Length normalisation `b` of `bm25`. Default 0.75, range 0 to 1.
+    /// Length normalisation `b` of `bm25`. Default 0.8, range 0 to 1.
     pub bm25_b: f64,
 }
 
@@ -68,8 +68,8 @@ impl Default for NeighbourParams {
             per_item: 200,
             min_item_baskets: 5,
             basket_size_exponent: 0.7,
-            bm25_k1: 1.2,
-            bm25_b: 0.75,
+            bm25_k1: 100.0,
+            bm25_b: 0.8,
         }
     }
 }
@@ -90,8 +90,6 @@ impl NeighbourParams {
         }
         let s = self.shrinkage;
         ParameterError::require((0.0..=1e6).contains(&s), "shrinkage", "a number from 0 to 1e6", s)?;
-        let takes_shrinkage = !matches!(self.measure, Measure::Llr | Measure::Bm25);
-        ParameterError::require(takes_shrinkage || s == 0.0, "shrinkage", "0 with the measures llr and bm25", s)?;
         ParameterError::require(
             (1..=10_000).contains(&self.per_item),
             "per_item",
@@ -125,7 +123,6 @@ mod tests {
             ("alpha", NeighbourParams { alpha: 1.5, ..good.clone() }),
             ("beta", NeighbourParams { beta: f64::NAN, ..good.clone() }),
             ("shrinkage", NeighbourParams { shrinkage: -1.0, ..good.clone() }),
-            ("shrinkage", NeighbourParams { shrinkage: 1.0, measure: Measure::Llr, ..good.clone() }),
             ("per_item", NeighbourParams { per_item: 0, ..good.clone() }),
             ("min_item_baskets", NeighbourParams { min_item_baskets: 0, ..good.clone() }),
             ("bm25_k1", NeighbourParams { bm25_k1: -1.0, ..good }),

@@ -1,0 +1,97 @@
+//! Latency of queries in process, one thread, and the time to open a model.
+//!
+//! `SIDECART_BENCH_MODEL` names a model folder; without it a demo shop is trained first. Baskets
+//! are drawn from the model's items in proportion to their baskets, seeded.
+
+#![allow(clippy::print_stdout, reason = "a bench reports on stdout")]
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use sidecart::core::{ItemId, NoProgress, Rng};
+use sidecart::data::demo::{DemoParams, DemoShop};
+use sidecart::serve::{Query, Scorer, Source};
+use sidecart::{Config, Dataset};
+
+const QUERIES: usize = 2_000;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = std::env::var_os("SIDECART_BENCH_MODEL").map_or_else(|| demo_model(folder.path()), PathBuf::from);
+    let mut opens: Vec<f64> = (0..7)
+        .map(|_| {
+            let started = Instant::now();
+            let scorer = Scorer::open(&model).expect("a model");
+            let elapsed = started.elapsed().as_secs_f64() * 1e3;
+            drop(scorer);
+            elapsed
+        })
+        .collect();
+    opens.sort_by(f64::total_cmp);
+    println!("open with all checks: median {:.1} ms, best {:.1} ms", opens[opens.len() / 2], opens[0]);
+
+    let scorer = Scorer::open(&model).expect("a model");
+    let mut scratch = scorer.scratch();
+    for (name, using) in Source::NAMES {
+        if !scorer.parts().contains(&name) || matches!(using, Source::Own | Source::OwnFrequency | Source::Mixture) {
+            continue;
+        }
+        for size in [1, 3, 10] {
+            let baskets = draw_baskets(&scorer, size);
+            let mut times: Vec<f64> = Vec::with_capacity(QUERIES);
+            for pass in 0..2 {
+                times.clear();
+                for basket in &baskets {
+                    let query = Query { basket, k: 20, using, ..Query::default() };
+                    let started = Instant::now();
+                    let answer = scorer.recommend(&query, &mut scratch).expect("an answer");
+                    times.push(started.elapsed().as_secs_f64() * 1e6);
+                    assert!(pass < 2 && answer.offers.len() <= 20);
+                }
+            }
+            times.sort_by(f64::total_cmp);
+            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+            println!(
+                "{name:>14}, {size:>2} items, top 20: p50 {:>7.1} us, p90 {:>7.1} us, p99 {:>7.1} us",
+                at(0.5),
+                at(0.9),
+                at(0.99)
+            );
+        }
+    }
+}
+
+fn demo_model(folder: &std::path::Path) -> PathBuf {
+    DemoShop::generate(&DemoParams::default()).write_to(folder).expect("demo tables");
+    let config = Config::read(&folder.join("sidecart.toml")).expect("the demo's configuration");
+    let dataset = Dataset::read(&config, &[], Default::default(), &NoProgress).expect("demo data");
+    let trained = sidecart::train(&dataset, &config, &NoProgress).expect("demo models");
+    let out = folder.join("models");
+    sidecart::publish(&out, &trained, &dataset, &config).expect("a published model");
+    out
+}
+
+/// Baskets of distinct items, each item drawn in proportion to its training baskets.
+fn draw_baskets(scorer: &Scorer, size: usize) -> Vec<Vec<ItemId>> {
+    let counts = scorer.model().item_baskets();
+    let mut ends = Vec::with_capacity(counts.len());
+    let mut sum = 0u64;
+    for &count in counts {
+        sum += u64::from(count);
+        ends.push(sum);
+    }
+    let mut rng = Rng::new(1, size as u64);
+    (0..QUERIES)
+        .map(|_| {
+            let mut basket: Vec<ItemId> = Vec::with_capacity(size);
+            while basket.len() < size {
+                let at = rng.below(sum as usize) as u64;
+                let item = ItemId(ends.partition_point(|&end| end <= at) as u32);
+                if !basket.contains(&item) {
+                    basket.push(item);
+                }
+            }
+            basket
+        })
+        .collect()
+}

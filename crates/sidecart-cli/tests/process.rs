@@ -1,0 +1,61 @@
+//! The program as a user meets it: exit codes, stdout and stderr.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn sidecart(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sidecart")).args(args).current_dir(folder).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_demo_runs_and_its_next_commands_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let demo = sidecart(at, &["demo", "--out", "shop"]);
+    assert!(demo.status.success(), "{}", text(&demo.stderr));
+    let shown = text(&demo.stdout);
+    assert!(shown.contains("Case for Galaxo S22") && shown.contains("sidecart train --purchases"), "{shown}");
+
+    let explained = sidecart(at, &["recommend", "shop/models/shop", "--basket", "phone-s22", "--explain"]);
+    let shown = text(&explained.stdout);
+    assert!(explained.status.success() && shown.contains("customers in") && shown.contains("lift"), "{shown}");
+
+    let json = sidecart(at, &["recommend", "shop/models/shop", "--basket", "phone-s22,nonsense", "-k", "3", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(answer["offers"].as_array().unwrap().len(), 3);
+    assert!(answer["notes"][0].as_str().unwrap().contains("nonsense"), "{answer}");
+
+    let inspected = sidecart(at, &["inspect", "shop/models/shop", "--item", "phone-s22", "--verify"]);
+    assert!(inspected.status.success() && text(&inspected.stdout).contains("case-s22"));
+
+    let counted = sidecart(at, &["count", "shop/sidecart.toml", "--out", "shop.stats"]);
+    assert!(counted.status.success(), "{}", text(&counted.stderr));
+    let trained =
+        sidecart(at, &["train", "shop/sidecart.toml", "--statistics", "shop.stats", "--out", "again", "--json"]);
+    let facts: serde_json::Value = serde_json::from_slice(&trained.stdout).unwrap();
+    let live = std::fs::read_to_string(at.join("shop/models/shop/CURRENT")).unwrap();
+    assert_eq!(facts["version"].as_str().unwrap(), live.trim(), "from Statistics comes the same version");
+}
+
+#[test]
+fn exit_codes_say_who_has_to_act() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let code = |args: &[&str]| sidecart(at, args).status.code();
+    assert_eq!(code(&["recommend"]), Some(2), "wrong use");
+    assert_eq!(code(&["train", "missing.toml"]), Some(2), "no such configuration");
+    std::fs::write(at.join("wrong.toml"), "[purchases]\npaths = 'x'\n").unwrap();
+    let wrong = sidecart(at, &["train", "wrong.toml"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("path"), "the valid keys are named: {}", text(&wrong.stderr));
+    std::fs::write(at.join("broken.parquet"), b"this is no parquet").unwrap();
+    let broken = sidecart(at, &["train", "--purchases", "broken.parquet", "--out", "m"]);
+    assert_eq!(broken.status.code(), Some(3), "wrong data");
+    assert!(text(&broken.stderr).contains("broken.parquet"));
+    assert_eq!(code(&["--version"]), Some(0));
+    assert_eq!(code(&["config", "--reference"]), Some(0));
+}

@@ -1,0 +1,79 @@
+//! After warm-up a query allocates nothing.
+
+#![allow(unsafe_code, reason = "a counting allocator has to implement an unsafe trait")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use sidecart::core::{ExternalIdRef, History, ItemId};
+use sidecart::serve::{HistoryReader, Mode, Query, Source};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on unchanged to the system allocator, which keeps the contract; the
+// counter is a plain thread-local cell whose initialiser does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|n| n.set(n.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `System` by way of this allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|n| n.set(n.get() + 1));
+        // SAFETY: the pointer came from `System` by way of this allocator.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+#[test]
+fn queries_allocate_nothing_once_warm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, scorer) = support::small_model(folder.path());
+    let mut scratch = scorer.scratch();
+    let mut reader = HistoryReader::default();
+    let mut history = History::default();
+    let baskets: Vec<Vec<ItemId>> = (0..40)
+        .map(|i| scorer.model().popular()[i..i + 1 + i % 9].iter().map(|&i| ItemId(i)).collect())
+        .collect();
+    let mut counts = Vec::new();
+    for pass in 0..3 {
+        for (name, using) in Source::NAMES {
+            for mode in [Mode::Completion, Mode::Discovery] {
+                for (basket, customer) in baskets.iter().zip(&shop.customers) {
+                    let before = allocations();
+                    let id = ExternalIdRef::Text(&customer.id);
+                    let known = scorer.load_history(id, None, &mut reader, &mut history).unwrap();
+                    let query =
+                        Query { basket, history: known.then_some(&history), using, mode, k: 20, ..Query::default() };
+                    let n_offers = scorer.recommend(&query, &mut scratch).unwrap().offers.len();
+                    if pass == 2 {
+                        counts.push((name, allocations() - before, n_offers));
+                    }
+                }
+            }
+        }
+    }
+    assert!(counts.iter().any(|(_, _, n_offers)| *n_offers == 20), "the queries are answered");
+    let wrong: Vec<_> = counts.iter().filter(|(_, n, _)| *n > 0).collect();
+    assert!(wrong.is_empty(), "allocations by source: {wrong:?}");
+    let before = allocations();
+    drop(vec![1u8; 100]);
+    assert!(allocations() > before, "the counter counts");
+}
