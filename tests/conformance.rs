@@ -1,5 +1,7 @@
 //! What every source of answers promises, on data with a known answer.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use sidecart::core::{ExternalIdRef, History, ItemId, Time};
@@ -41,19 +43,24 @@ fn every_source_keeps_its_promises() {
                 for history in [None, Some(customer)] {
                     for k in [1, 7, 50] {
                         let exclude = [ItemId(scorer.model().popular()[1])];
-                        let query =
-                            Query { basket, history, mode, using, k, exclude: &exclude, ..Query::default() };
+                        let query = Query { basket, history, mode, using, k, exclude: &exclude, ..Query::default() };
                         let answer = scorer.recommend(&query, &mut scratch).unwrap();
                         let offers = answer.offers.to_vec();
                         let context = format!("{name} {basket:?} {mode:?} k={k}");
                         assert!(offers.len() <= k && answer.fallback_from <= offers.len(), "{context}");
-                        assert!(offers.windows(2).all(|w| w[0].rank_order(&w[1]).is_lt() || w[1].score == 0.0), "{context}: order");
+                        assert!(
+                            offers.windows(2).all(|w| w[0].rank_order(&w[1]).is_lt() || w[1].score == 0.0),
+                            "{context}: order"
+                        );
                         let mut items: Vec<ItemId> = offers.iter().map(|o| o.item).collect();
                         items.sort_unstable();
                         items.dedup();
                         assert_eq!(items.len(), offers.len(), "{context}: repeats");
                         assert!(offers.iter().all(|o| o.score.is_finite()), "{context}");
-                        assert!(offers.iter().all(|o| !basket.contains(&o.item) && !exclude.contains(&o.item)), "{context}");
+                        assert!(
+                            offers.iter().all(|o| !basket.contains(&o.item) && !exclude.contains(&o.item)),
+                            "{context}"
+                        );
                         if let (Mode::Discovery, Some(history)) = (mode, history) {
                             let owned = |item| history.as_of(Time(i64::MAX)).any(|b| b.items.contains(&item));
                             assert!(!offers.iter().any(|o| owned(o.item)), "{context}: not new");

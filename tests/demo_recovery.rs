@@ -1,5 +1,7 @@
 //! What was planted in the demo shop is found, and nothing is found where nothing is.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use rayon::prelude::*;
 use sidecart::core::{Baskets, ItemId, NoProgress};
 use sidecart::data::demo::{DemoParams, DemoShop};
@@ -55,7 +57,7 @@ fn the_model_beats_its_baselines_on_the_demo_shop() {
     let config = Config::read(&folder.path().join("sidecart.toml")).unwrap();
     let dataset = Dataset::read(&config, &[], Default::default(), &NoProgress).unwrap();
     let report = sidecart::evaluate(&dataset, &config, EvaluateRequest::default(), &NoProgress).unwrap();
-    let hits = |name: &str| report.ranker(name).unwrap().slices[0].hr_10.clone().unwrap();
+    let hits = |name: &str| report.ranker(name).unwrap().slices[0].hr_10.unwrap();
     let default = hits("default");
     for baseline in ["popular", "own-frequency"] {
         assert!(default.low > hits(baseline).high, "{default:?} against {baseline} {:?}", hits(baseline));

@@ -1,5 +1,7 @@
 //! The same validated rows, configuration and seed give the same artifact, byte for byte.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! After warm-up a query allocates nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unsafe_code, reason = "a counting allocator has to implement an unsafe trait")]
 
 mod support;
@@ -49,9 +50,8 @@ fn queries_allocate_nothing_once_warm() {
     let mut scratch = scorer.scratch();
     let mut reader = HistoryReader::default();
     let mut history = History::default();
-    let baskets: Vec<Vec<ItemId>> = (0..40)
-        .map(|i| scorer.model().popular()[i..i + 1 + i % 9].iter().map(|&i| ItemId(i)).collect())
-        .collect();
+    let baskets: Vec<Vec<ItemId>> =
+        (0..40).map(|i| scorer.model().popular()[i..i + 1 + i % 9].iter().map(|&i| ItemId(i)).collect()).collect();
     let mut counts = Vec::new();
     for pass in 0..3 {
         for (name, using) in Source::NAMES {

@@ -7,7 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 /// What to offer beside the cart: learns from Parquet purchase histories, answers in microseconds.
 #[derive(Parser, Debug)]
 #[command(name = "sidecart", version, about, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Start here:\n  sidecart demo                       a whole run on a built-in shop\n  sidecart train shop.toml            learn from your own purchases\n  sidecart recommend models/shop --basket phone-s22,case-s22\n\nExit codes: 0 done, 2 wrong use, 3 wrong data, 4 disk or memory, 70 a defect of sidecart.")]
+#[command(
+    after_help = "Start here:\n  sidecart demo                       a whole run on a built-in shop\n  sidecart train shop.toml            learn from your own purchases\n  sidecart recommend models/shop --basket phone-s22,case-s22\n\nExit codes: 0 done, 2 wrong use, 3 wrong data, 4 disk or memory, 70 a defect of sidecart."
+)]
 pub(crate) struct Args {
     /// Threads to use; results never depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N")]
@@ -29,19 +31,34 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  sidecart demo --out my-demo")]
     Demo(DemoArgs),
     /// Read purchases into a Statistics file, to train from later or to merge with others
-    #[command(after_help = "Example:\n  sidecart count shop.toml --out monday.stats\n  sidecart train shop.toml --statistics sunday.stats monday.stats")]
+    #[command(
+        after_help = "Example:\n  sidecart count shop.toml --out monday.stats\n  sidecart train shop.toml --statistics sunday.stats monday.stats"
+    )]
     Count(CountArgs),
     /// Learn from a history and publish a new version of a model
-    #[command(after_help = "Examples:\n  sidecart train shop.toml                                  writes models/shop/<version>/\n  sidecart train --purchases p.parquet --items i.parquet --out models/shop")]
+    #[command(
+        after_help = "Examples:\n  sidecart train shop.toml                                  writes models/shop/<version>/\n  sidecart train --purchases p.parquet --items i.parquet --out models/shop"
+    )]
     Train(TrainArgs),
     /// Answer: what goes with this basket?
-    #[command(after_help = "Examples:\n  sidecart recommend models/shop --basket phone-s22,case-s22 --explain\n  sidecart recommend models/shop --basket 1004906 --customer 42 --mode discovery -k 5 --json\n  sidecart recommend models/shop --queries q.parquet --history since.parquet --output answers.parquet")]
+    #[command(
+        after_help = "Examples:\n  sidecart recommend models/shop --basket phone-s22,case-s22 --explain\n  sidecart recommend models/shop --basket 1004906 --customer 42 --mode discovery -k 5 --json\n  sidecart recommend models/shop --queries q.parquet --history since.parquet --output answers.parquet"
+    )]
     Recommend(RecommendArgs),
     /// Measure the offers on baskets the models have not seen, beside honest baselines
-    #[command(after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --using neighbours --json")]
+    #[command(
+        after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --using neighbours --json"
+    )]
     Evaluate(EvaluateArgs),
+    /// List what is bought together more often than chance explains
+    #[command(
+        after_help = "Examples:\n  sidecart associations shop.toml\n  sidecart associations shop.toml --level brand --json"
+    )]
+    Associations(AssociationsArgs),
     /// Show what a model holds
-    #[command(after_help = "Examples:\n  sidecart inspect models/shop\n  sidecart inspect models/shop --item phone-s22\n  sidecart inspect models/shop --verify")]
+    #[command(
+        after_help = "Examples:\n  sidecart inspect models/shop\n  sidecart inspect models/shop --item phone-s22\n  sidecart inspect models/shop --verify"
+    )]
     Inspect(InspectArgs),
     /// Explain the configuration file
     #[command(after_help = "Example:\n  sidecart config --reference")]
@@ -212,6 +229,21 @@ pub(crate) struct EvaluateArgs {
     /// Write the figures as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct AssociationsArgs {
+    /// Configuration file
+    pub(crate) config: PathBuf,
+    /// Between the values of an item column (a category, brand, ...) instead of between items
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) level: Option<String>,
+    /// Pairs shown; --json prints all of them
+    #[arg(short, long = "top", value_name = "K", default_value_t = 20)]
+    pub(crate) k: usize,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,7 @@
 //! The program as a user meets it: exit codes, stdout and stderr.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

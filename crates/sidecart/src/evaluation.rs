@@ -121,7 +121,7 @@ pub fn evaluate(
         .map(|&s| ranker(s.name(), s, true))
         .collect();
     if request.using.is_none() {
-        models.push(ranker("default, customer unknown", Source::Default, false));
+        models.push(ranker("default, anonymous", Source::Default, false));
     }
     let names = dataset.segments.as_ref().map_or(&[][..], |s| s.names.as_slice());
     let mut evaluation = Evaluation::new(&split.cases).segments(names).baseline(&popular).baseline(&own);

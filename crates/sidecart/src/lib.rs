@@ -17,6 +17,7 @@
 //! Nothing here prints or reads the environment; progress goes to a
 //! [`Progress`](sidecart_core::Progress) of the caller.
 
+mod associations;
 mod batch;
 mod config;
 mod dataset;
@@ -24,6 +25,7 @@ mod error;
 mod evaluation;
 mod training;
 
+pub use associations::{AssociationTable, associations};
 pub use batch::{
     BatchOptions, BatchSummary, CROSS_SELL, LogSummary, MAX_LOG_LINES, default_time, find_items, read_event_log,
     recommend_batch, typed_customer,

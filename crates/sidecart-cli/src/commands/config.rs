@@ -13,7 +13,8 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<()> {
             .collect();
         return print(&serde_json::to_string_pretty(&keys)?);
     }
-    let mut text = String::from("# Every key with its default. Keys without a default must be given or may be left out.\n");
+    let mut text =
+        String::from("# Every key with its default. Keys without a default must be given or may be left out.\n");
     let mut section = "";
     for key in REFERENCE {
         let (table, name) = key.key.rsplit_once('.').unwrap_or(("", key.key));

@@ -63,7 +63,8 @@ pub(crate) fn run(session: &Session, args: &DemoArgs) -> Result<()> {
     print("4. Offers.")?;
     let mut scratch = scorer.scratch();
     for (what, ids) in BASKETS {
-        let basket: Vec<ItemId> = ids.iter().filter_map(|id| scorer.model().items().find_text(id).map(ItemId)).collect();
+        let basket: Vec<ItemId> =
+            ids.iter().filter_map(|id| scorer.model().items().find_text(id).map(ItemId)).collect();
         if basket.is_empty() {
             continue;
         }

@@ -12,9 +12,8 @@ pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
     let dataset = Dataset::read(&config, &args.statistics, session.read, &session.progress)?;
     let request = EvaluateRequest { mode: args.mode.into(), using: args.using.map(Into::into) };
     let report = sidecart::evaluate(&dataset, &config, request, &session.progress)?;
-    let write = |path: &Path, text: &str| {
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
-    };
+    let write =
+        |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("writing {}", path.display()));
     if let Some(path) = &args.metrics {
         write(path, &report.to_json())?;
     }

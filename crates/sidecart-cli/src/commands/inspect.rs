@@ -101,7 +101,13 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
         .associations(item)
         .take(args.k)
         .map(|a| {
-            vec![id(a.item), model.name(a.item).unwrap_or("").into(), count(a.n_customers.into()), count(a.n_baskets.into()), format!("{:.1}", a.lift)]
+            vec![
+                id(a.item),
+                model.name(a.item).unwrap_or("").into(),
+                count(a.n_customers.into()),
+                count(a.n_baskets.into()),
+                format!("{:.1}", a.lift),
+            ]
         })
         .collect();
     if rows.is_empty() {

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod associations;
 mod config;
 mod count;
 mod demo;
@@ -25,14 +26,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(threads) = args.threads {
         rayon_threads(threads)?;
     }
-    let session =
-        Session { progress: Reporter::new(args.quiet), read: ReadOptions { memory_bytes: args.memory } };
+    let session = Session { progress: Reporter::new(args.quiet), read: ReadOptions { memory_bytes: args.memory } };
     match &args.command {
         Command::Demo(args) => demo::run(&session, args),
         Command::Count(args) => count::run(&session, args),
         Command::Train(args) => train::run(&session, args),
         Command::Recommend(args) => recommend::run(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
+        Command::Associations(args) => associations::run(&session, args),
         Command::Inspect(args) => inspect::run(args),
         Command::Config(args) => config::run(args),
     }

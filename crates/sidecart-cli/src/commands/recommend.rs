@@ -36,8 +36,7 @@ pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
                 exclude: args.exclude.clone(),
                 time_unit,
             };
-            let done =
-                sidecart::recommend_batch(&scorer, queries, log.as_ref(), output, &options, &session.progress)?;
+            let done = sidecart::recommend_batch(&scorer, queries, log.as_ref(), output, &options, &session.progress)?;
             let facts = json!({
                 "queries": done.n_queries, "offers": done.n_offers, "queries_without_offer": done.n_empty,
                 "unknown_basket_items": done.n_unknown_items, "output": output,

@@ -63,7 +63,10 @@ pub(crate) fn summary(dataset: &Dataset, trained: &Trained, out: &str, version: 
     ));
     match &trained.tuning {
         Some(tuning) if tuning.n_cases > 0 => {
-            text.push_str(&format!("mixture: weights tuned on {} baskets held back in time\n", count(tuning.n_cases as u64)));
+            text.push_str(&format!(
+                "mixture: weights tuned on {} baskets held back in time\n",
+                count(tuning.n_cases as u64)
+            ));
         }
         _ => text.push_str("mixture: starting weights, too few baskets to tune on\n"),
     }

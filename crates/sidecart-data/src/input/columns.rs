@@ -27,6 +27,7 @@ pub(crate) struct BadValue {
 
 impl BadValue {
     #[cold]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and texts alike")]
     pub(crate) fn new(value: impl ToString, problem: &'static str, remedy: &'static str) -> Self {
         Self { value: value.to_string(), problem, remedy }
     }

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Component, Path, PathBuf};
 
-use arrow_schema::{ArrowError, DataType, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
@@ -37,6 +39,8 @@ pub(crate) fn find_files(paths: &Paths, what: &'static str) -> Result<Vec<PathBu
             files.push(path.clone());
         } else {
             let pattern = path.to_string_lossy();
+            let is_fixed = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+            let n_fixed = path.components().take_while(is_fixed).count();
             let found = glob::glob(&pattern)
                 .map_err(|e| Error::Pattern { pattern: pattern.to_string(), problem: e.to_string() })?;
             for entry in found {
@@ -45,7 +49,7 @@ pub(crate) fn find_files(paths: &Paths, what: &'static str) -> Result<Vec<PathBu
                     action: "listing",
                     source: e.into(),
                 })?;
-                if is_hidden(&entry) {
+                if entry.components().skip(n_fixed).any(|part| is_hidden(Path::new(&part))) {
                     continue;
                 }
                 if entry.is_dir() {
@@ -103,13 +107,21 @@ pub(crate) struct RowRange {
 pub(crate) struct ParquetInput {
     pub(crate) path: PathBuf,
     metadata: ArrowReaderMetadata,
+    /// Rows before each row group, and all rows.
+    rows_before: Vec<u64>,
 }
 
 impl ParquetInput {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path, "opening"))?;
-        let metadata = ArrowReaderMetadata::load(&file, Default::default()).map_err(Error::parquet(path))?;
-        Ok(Self { path: path.to_path_buf(), metadata })
+        let metadata = guarded(|| ArrowReaderMetadata::load(&file, Default::default()))
+            .map_err(|problem| Error::Parquet { path: path.to_path_buf(), problem })?;
+        let mut rows_before = vec![0u64];
+        for row_group in metadata.metadata().row_groups() {
+            let before = rows_before.last().copied().unwrap_or(0);
+            rows_before.push(before.saturating_add(row_group.num_rows().max(0) as u64));
+        }
+        Ok(Self { path: path.to_path_buf(), metadata, rows_before })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -117,20 +129,20 @@ impl ParquetInput {
     }
 
     pub(crate) fn n_row_groups(&self) -> usize {
-        self.metadata.metadata().num_row_groups()
+        self.rows_before.len() - 1
     }
 
     pub(crate) fn rows_in(&self, row_group: usize) -> u64 {
-        self.metadata.metadata().row_group(row_group).num_rows().max(0) as u64
+        self.rows_before[row_group + 1] - self.rows_before[row_group]
     }
 
     /// Rows of the file before a row group.
     pub(crate) fn rows_before(&self, row_group: usize) -> u64 {
-        (0..row_group).map(|g| self.rows_in(g)).fold(0, u64::saturating_add)
+        self.rows_before[row_group]
     }
 
     pub(crate) fn n_rows(&self) -> u64 {
-        self.rows_before(self.n_row_groups())
+        self.rows_before[self.n_row_groups()]
     }
 
     /// Position of a column, or an error that lists what there is.
@@ -164,19 +176,13 @@ impl ParquetInput {
         })
     }
 
-    /// Names the file and the row group of an error in the middle of a file.
-    pub(crate) fn batch_error(&self, row_group: usize) -> impl Fn(ArrowError) -> Error {
-        let path = self.path.clone();
-        move |error| Error::Parquet { path: path.clone(), problem: format!("row group {row_group}: {error}") }
-    }
-
     /// Reads the given columns of one row group, in the file's column order.
-    pub(crate) fn read(&self, row_group: usize, columns: &[usize]) -> Result<ParquetRecordBatchReader> {
+    pub(crate) fn read(&self, row_group: usize, columns: &[usize]) -> Result<Batches> {
         self.read_range(RowRange { row_group, start: 0, len: self.rows_in(row_group) }, columns)
     }
 
     /// Reads the given columns of some rows of one row group; pages before them are skipped.
-    pub(crate) fn read_range(&self, range: RowRange, columns: &[usize]) -> Result<ParquetRecordBatchReader> {
+    pub(crate) fn read_range(&self, range: RowRange, columns: &[usize]) -> Result<Batches> {
         let file = File::open(&self.path).map_err(Error::io(&self.path, "opening"))?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
@@ -187,7 +193,44 @@ impl ParquetInput {
             let taken = RowSelector::select(range.len as usize);
             builder = builder.with_row_selection(RowSelection::from(vec![skipped, taken]));
         }
-        builder.build().map_err(Error::parquet(&self.path))
+        let parquet = |problem| Error::Parquet { path: self.path.clone(), problem };
+        let reader = guarded(|| builder.build()).map_err(parquet)?;
+        Ok(Batches { reader: Some(reader), path: self.path.clone(), row_group: range.row_group })
+    }
+}
+
+/// Decoded batches of a part of a row group; the first error is the last item.
+pub(crate) struct Batches {
+    reader: Option<ParquetRecordBatchReader>,
+    path: PathBuf,
+    row_group: usize,
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        match guarded(|| reader.next().transpose()) {
+            Ok(batch) => batch.map(Ok),
+            Err(problem) => {
+                self.reader = None;
+                let problem = format!("row group {}: {problem}", self.row_group);
+                Some(Err(Error::Parquet { path: self.path.clone(), problem }))
+            }
+        }
+    }
+}
+
+/// Runs a part of the Parquet reader, whose decoders check some lengths by assertions: a damaged
+/// file must be an error here and must not take the program down. What panicked is not used again.
+fn guarded<T, E: std::fmt::Display>(read: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(format!("the data are damaged ({})", said.unwrap_or("the decoder gave up")))
+        }
     }
 }
 

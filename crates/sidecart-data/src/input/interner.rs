@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sidecart_core::{ExternalId, ExternalIdRef, IdTable, TextTable, mix64};
@@ -78,10 +78,10 @@ impl Interner {
     pub(crate) fn finish(self) -> (IdTable, Vec<u32>) {
         let mut rank_of = vec![0; self.next.into_inner() as usize];
         let mut texts: Vec<(Box<str>, u32)> =
-            self.texts.into_iter().flat_map(|m| m.into_inner().unwrap_or_else(|p| p.into_inner())).collect();
+            self.texts.into_iter().flat_map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
         if texts.is_empty() {
             let mut ints: Vec<(i64, u32)> =
-                self.ints.into_iter().flat_map(|m| m.into_inner().unwrap_or_else(|p| p.into_inner())).collect();
+                self.ints.into_iter().flat_map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
             ints.sort_unstable();
             for (rank, &(_, number)) in ints.iter().enumerate() {
                 rank_of[number as usize] = rank as u32;
@@ -100,7 +100,7 @@ impl Interner {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panicking thread leaves the map whole: entries are inserted in one step.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One worker's memory of numbers it has already asked for.

@@ -275,7 +275,7 @@ pub fn parse_size(text: &str) -> Option<(f64, SizeUnit)> {
         "fl oz" | "floz" => (29.573_529_562_5, SizeUnit::Millilitre),
         "pt" | "pint" => (473.176_473, SizeUnit::Millilitre),
         "qt" | "quart" => (946.352_946, SizeUnit::Millilitre),
-        "gal" | "ga" | "gallon" => (3785.411_784, SizeUnit::Millilitre),
+        "gal" | "ga" | "gallon" => (3_785.411_784, SizeUnit::Millilitre),
         "ct" | "count" | "pk" | "pack" | "pc" | "pcs" | "ea" | "each" | "pieces" | "stk" => (1.0, SizeUnit::Piece),
         "dz" | "doz" | "dozen" => (12.0, SizeUnit::Piece),
         "m" | "metre" | "meter" => (1.0, SizeUnit::Metre),

@@ -65,7 +65,7 @@ impl Reading<'_> {
             if progress.is_cancelled() {
                 return Err(Cancelled.into());
             }
-            let batch = batch.map_err(input.batch_error(task.range.row_group))?;
+            let batch = batch?;
             for fault in reader.read(&batch, &indexes, columns) {
                 let row = first_row + fault.row as u64;
                 let position = RowPosition { file: input.path.clone(), row_group: task.range.row_group, row };

@@ -111,7 +111,7 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
         for row_group in 0..input.n_row_groups() {
             let mut row_number = input.rows_before(row_group);
             for batch in input.read(row_group, &wanted)? {
-                let batch = batch.map_err(input.batch_error(row_group))?;
+                let batch = batch?;
                 let array = |index: usize| batch.column(wanted.binary_search(&index).expect("a projected column"));
                 let bad = |row: usize, column: &str, value: String, problem: &'static str, remedy: &'static str| {
                     let position = RowPosition { file: input.path.clone(), row_group, row: row_number + row as u64 + 1 };

@@ -29,7 +29,7 @@ pub(crate) fn first_conflict(inputs: &[ParquetInput], columns: &[FileColumns], k
         for row_group in 0..input.n_row_groups() {
             let mut row_number = input.rows_before(row_group) + 1;
             for batch in input.read(row_group, &indexes)? {
-                let batch = batch.map_err(input.batch_error(row_group))?;
+                let batch = batch?;
                 let place = |index: usize| indexes.binary_search(&index).expect("both are read");
                 for (row, key, basket, owner) in
                     claims_of(&batch, place(columns.basket.index), place(customer.index), keys)

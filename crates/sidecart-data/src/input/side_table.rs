@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use arrow_array::ArrayRef;
-use sidecart_core::{ExternalId, IdKind};
+use sidecart_core::{ExternalId, ExternalIdRef, IdKind};
 
 use super::columns::{self, BadValue, Numbers, Times};
 use super::files::{ParquetInput, open_all};
@@ -122,7 +122,7 @@ impl SideTable {
         for row_group in 0..input.n_row_groups() {
             let mut first_in_file = input.rows_before(row_group) + 1;
             for batch in input.read(row_group, &wanted)? {
-                let batch = batch.map_err(input.batch_error(row_group))?;
+                let batch = batch?;
                 self.blocks.push(Block { file: input.path.clone(), row_group, first: self.n_rows, first_in_file });
                 for (position, (name, kind, source)) in plan.iter().enumerate() {
                     let index = input.column(name, source)?;
@@ -150,7 +150,7 @@ impl SideTable {
             Kind::Id => {
                 let mut ids = Vec::with_capacity(array.len());
                 for_each_id(array, |row, id| match id {
-                    Ok(id) => ids.push(id.map(|id| id.to_owned())),
+                    Ok(id) => ids.push(id.map(ExternalIdRef::to_owned)),
                     Err(value) => {
                         ids.push(None);
                         bad.push((row, value));

@@ -82,7 +82,7 @@ impl BasketIndex {
 /// Writes every basket as label and ranks; each has the room of its label and all its items, so
 /// the baskets can be filled side by side.
 fn renumber(baskets: &Baskets, labels: &[u32], ranks: &[u32], n_words: usize, columns: Columns) -> Vec<u32> {
-    let mut contents = vec![ABSENT; n_words];
+    let mut contents = vec![0; n_words];
     let mut rest = contents.as_mut_slice();
     let mut chunks = Vec::new();
     for first in (0..baskets.len()).step_by(CHUNK_BASKETS) {

@@ -61,14 +61,12 @@ impl Neighbours {
 pub fn fit(baskets: &CappedBaskets<'_>, params: &NeighbourParams) -> Result<Neighbours, CountingError> {
     params.check()?;
     let labels = basket_weights(baskets, params);
-    let counter =
-        PairCounter::new(baskets.baskets(), &labels.weights, baskets.n_items(), Columns::All, params.min_item_baskets)?;
-    let mut sums = vec![0u64; baskets.n_items()];
-    for (basket, &weight) in baskets.baskets().iter().zip(&labels.weights) {
-        for item in basket {
-            sums[item.index()] += u64::from(weight);
-        }
-    }
+    let columns = Columns::All;
+    let (counter, sums) = rayon::join(
+        || PairCounter::new(baskets.baskets(), &labels.weights, baskets.n_items(), columns, params.min_item_baskets),
+        || item_sums(baskets, &labels.weights),
+    );
+    let counter = counter?;
     let weights: Vec<u64> = counter.items().iter().map(|item| sums[item.index()]).collect();
     let item_baskets: Vec<u32> = counter.items().iter().map(|item| counter.item_baskets()[item.index()]).collect();
     let totals = Totals {
@@ -88,6 +86,17 @@ pub fn fit(baskets: &CappedBaskets<'_>, params: &NeighbourParams) -> Result<Neig
     } else {
         select::<WideWeight>(&counter, &similarity, per_item, baskets.n_items())
     })
+}
+
+/// For every item the sum of the weights of its baskets.
+fn item_sums(baskets: &CappedBaskets<'_>, weights: &[u32]) -> Vec<u64> {
+    let mut sums = vec![0u64; baskets.n_items()];
+    for (basket, &weight) in baskets.baskets().iter().zip(weights) {
+        for item in basket {
+            sums[item.index()] += u64::from(weight);
+        }
+    }
+    sums
 }
 
 struct Labels {
@@ -188,29 +197,27 @@ impl Top<'_> {
             },
             |(_, rows)| rows,
         );
-        self.join(blocks)
+        self.join(&blocks)
     }
 
     /// Puts the blocks, which come by rising item, behind each other.
-    fn join(&self, blocks: Vec<Rows>) -> Neighbours {
-        let n: usize = blocks.iter().map(|rows| rows.items.len()).sum();
-        let mut all = Neighbours {
-            offsets: Vec::with_capacity(self.n_items + 1),
-            items: Vec::with_capacity(n),
-            scores: Vec::with_capacity(n),
-        };
+    fn join(&self, blocks: &[Rows]) -> Neighbours {
+        let mut offsets = Vec::with_capacity(self.n_items + 1);
+        let (mut base, mut end) = (0, 0);
         for rows in blocks {
-            let base = all.items.len();
-            let mut end = base as u64;
-            for (item, row_end) in rows.ends {
+            for &(item, row_end) in &rows.ends {
                 // Items left out since the row before have no neighbours.
-                all.offsets.resize(item.index() + 1, end);
+                offsets.resize(item.index() + 1, end);
                 end = (base + row_end) as u64;
             }
-            all.items.extend(rows.items);
-            all.scores.extend(rows.scores);
+            base += rows.items.len();
         }
-        all.offsets.resize(self.n_items + 1, n as u64);
-        all
+        offsets.resize(self.n_items + 1, end);
+        let (mut items, mut scores) = (Vec::with_capacity(base), Vec::with_capacity(base));
+        rayon::join(
+            || blocks.iter().for_each(|rows| items.extend_from_slice(&rows.items)),
+            || blocks.iter().for_each(|rows| scores.extend_from_slice(&rows.scores)),
+        );
+        Neighbours { offsets, items, scores }
     }
 }
