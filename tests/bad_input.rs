@@ -14,7 +14,7 @@ use arrow_array::{
     UInt16Array, UInt32Array, UInt64Array,
 };
 use parquet_files::{Columns, days, floats, ints, texts, write};
-use sidecart_core::{Clock, ExternalIdRef, IdTable, ItemId, Money, NoProgress, Quantity};
+use sidecart_core::{Clock, ExternalIdRef, IdTable, ItemId, MICROS_PER_DAY, Money, NoProgress, Quantity, Time};
 use sidecart_data::config::{ColumnSpec, OnBadRow, Paths, PurchasesConfig, SideTableConfig, TimeUnit};
 use sidecart_data::{
     Error, ErrorClass, IngestSummary, Ledger, ReadOptions, Rule, read_customers, read_items, read_promotions,
@@ -99,7 +99,11 @@ fn a_bad_row_is_named_with_its_value_and_the_remedy() {
         (
             "null basket",
             with([("basket_id", ints([Some(1), Some(1), nothing, Some(3)]))]),
-            &[row3, "column `basket_id`, value null: a row has no basket", "fill the column or set on_bad_row = \"skip\""],
+            &[
+                row3,
+                "column `basket_id`, value null: a row has no basket",
+                "fill the column or set on_bad_row = \"skip\"",
+            ],
         ),
         (
             "null item",
@@ -123,13 +127,20 @@ fn a_bad_row_is_named_with_its_value_and_the_remedy() {
         ),
         (
             "empty store in a dictionary",
-            with([("store_id", Arc::new(["x", "x", "", "x"].into_iter().collect::<DictionaryArray<Int32Type>>()) as _)]),
+            with([(
+                "store_id",
+                Arc::new(["x", "x", "", "x"].into_iter().collect::<DictionaryArray<Int32Type>>()) as _,
+            )]),
             &[row3, "column `store_id`, value \"\""],
         ),
         (
             "large unsigned item",
             with([("item_id", Arc::new(UInt64Array::from(vec![1, 2, u64::MAX, 3])) as _)]),
-            &[row3, "column `item_id`, value 18446744073709551615: an unsigned id is above", "cast the column to string"],
+            &[
+                row3,
+                "column `item_id`, value 18446744073709551615: an unsigned id is above",
+                "cast the column to string",
+            ],
         ),
         (
             "null time",
@@ -179,7 +190,11 @@ fn a_bad_row_is_named_with_its_value_and_the_remedy() {
         (
             "negative price",
             with([("unit_price", floats([1.0, 1.0, -2.5, 1.0]))]),
-            &[row3, "column `unit_price`, value -2.5: an amount is negative on a row with a purchase", "a return has a negative quantity"],
+            &[
+                row3,
+                "column `unit_price`, value -2.5: an amount is negative on a row with a purchase",
+                "a return has a negative quantity",
+            ],
         ),
         (
             "enormous price",
@@ -198,12 +213,18 @@ fn a_bad_row_is_named_with_its_value_and_the_remedy() {
         ),
         (
             "first fault of a row",
-            with([("basket_id", ints([Some(1), nothing, Some(2), Some(3)])), ("quantity", floats([1.0, f64::NAN, 1.0, 1.0]))]),
+            with([
+                ("basket_id", ints([Some(1), nothing, Some(2), Some(3)])),
+                ("quantity", floats([1.0, f64::NAN, 1.0, 1.0])),
+            ]),
             &["row 2 (row group 0)", "column `basket_id`, value null"],
         ),
         (
             "first row before first column",
-            with([("item_id", ints([Some(1), Some(2), Some(3), nothing])), ("unit_price", floats([1.0, 1.0, -1.0, 1.0]))]),
+            with([
+                ("item_id", ints([Some(1), Some(2), Some(3), nothing])),
+                ("unit_price", floats([1.0, 1.0, -1.0, 1.0])),
+            ]),
             &[row3, "column `unit_price`, value -1"],
         ),
     ];
@@ -276,7 +297,10 @@ fn a_column_of_the_wrong_type_is_refused() {
         (
             "float item",
             with([("item_id", floats([1.0, 2.0, 3.0, 4.0]))]),
-            &["purchases.parquet: column `item_id` is Float64; item_id takes integers of any width or strings", "missing values turned integers into floats: cast it"],
+            &[
+                "purchases.parquet: column `item_id` is Float64; item_id takes integers of any width or strings",
+                "missing values turned integers into floats: cast it",
+            ],
         ),
         (
             "float customer",
@@ -296,7 +320,10 @@ fn a_column_of_the_wrong_type_is_refused() {
         ("null item column", with([("item_id", Arc::new(NullArray::new(4)) as _)]), &["column `item_id` is Null"]),
         (
             "list item",
-            with([("item_id", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]); 4])) as _)]),
+            with([(
+                "item_id",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]); 4])) as _,
+            )]),
             &["column `item_id` is List"],
         ),
         (
@@ -308,7 +335,9 @@ fn a_column_of_the_wrong_type_is_refused() {
         (
             "text time",
             with([("timestamp", texts(["2024-01-01"; 4]))]),
-            &["column `timestamp` is Utf8; timestamp takes timestamps, dates or integers; parse texts into timestamps first"],
+            &[
+                "column `timestamp` is Utf8; timestamp takes timestamps, dates or integers; parse texts into timestamps first",
+            ],
         ),
         ("float time", with([("timestamp", floats([1.0; 4]))]), &["column `timestamp` is Float64; timestamp takes"]),
     ];
@@ -332,14 +361,24 @@ fn a_missing_column_lists_what_there_is() {
     let one = |column: &str| ColumnSpec::One(column.into());
     let parts = &["there is no column `kunde` (mapped to `customer_id`)", "the file has: basket_id"];
     assert_error("mapped", read_table(&shop(), map("customer_id", one("kunde"))), ErrorClass::Data, parts);
-    assert_error("channel", read_table(&shop(), map("channel", one("web"))), ErrorClass::Data, &["`web` (mapped to `channel`)"]);
+    assert_error(
+        "channel",
+        read_table(&shop(), map("channel", one("web"))),
+        ErrorClass::Data,
+        &["`web` (mapped to `channel`)"],
+    );
     let parts = &["`kunde` is not a column of purchases; known names: basket_id, item_id, customer_id"];
     assert_error("unknown name", read_table(&shop(), map("kunde", one("kunde"))), ErrorClass::Caller, parts);
     let two = ColumnSpec::Many(vec!["a".into(), "b".into()]);
     let parts = &["basket_id = 2 columns: expected one column"];
     assert_error("two columns", read_table(&shop(), map("basket_id", two)), ErrorClass::Caller, parts);
     let parts = &["item_id = 0 columns: expected one column"];
-    assert_error("no columns", read_table(&shop(), map("item_id", ColumnSpec::Many(vec![]))), ErrorClass::Caller, parts);
+    assert_error(
+        "no columns",
+        read_table(&shop(), map("item_id", ColumnSpec::Many(vec![]))),
+        ErrorClass::Caller,
+        parts,
+    );
     let discount = |c: &mut PurchasesConfig| c.discount_totals = vec!["coupon".into()];
     let parts = &["there is no column `coupon` (mapped to `discount_totals`)"];
     assert_error("discount", read_table(&with([("paid_total", floats([1.0; 4]))]), discount), ErrorClass::Data, parts);
@@ -418,10 +457,18 @@ fn files_of_one_table_must_agree() {
         (
             "no customer",
             without(&["customer_id"]),
-            &["2.parquet: there is no column `customer_id`, but", "1.parquet has one", "add it to every file (nulls are fine)"],
+            &[
+                "2.parquet: there is no column `customer_id`, but",
+                "1.parquet has one",
+                "add it to every file (nulls are fine)",
+            ],
         ),
         ("no time", without(&["timestamp"]), &["2.parquet: there is no column `timestamp`, but"]),
-        ("a store", with([("store_id", ints([1; 4]))]), &["1.parquet: there is no column `store_id`, but", "2.parquet has one"]),
+        (
+            "a store",
+            with([("store_id", ints([1; 4]))]),
+            &["1.parquet: there is no column `store_id`, but", "2.parquet has one"],
+        ),
     ];
     for (name, second, parts) in cases {
         assert_error(name, read_files(&[shop(), second.clone()]), ErrorClass::Data, parts);
@@ -429,8 +476,10 @@ fn files_of_one_table_must_agree() {
     let nobody = with([("customer_id", Arc::new(NullArray::new(4)) as _), ("basket_id", ints([11, 11, 12, 13]))]);
     let (ledger, summary) = read_files(&[shop(), nobody]).unwrap();
     assert_eq!((ledger.n_baskets(), summary.n(Rule::Anonymous)), (6, 4));
-    let plain: Columns =
-        without(&["quantity", "unit_price"]).into_iter().map(|(n, a)| (n, if n == "basket_id" { ints([11, 11, 12, 13]) } else { a })).collect();
+    let plain: Columns = without(&["quantity", "unit_price"])
+        .into_iter()
+        .map(|(n, a)| (n, if n == "basket_id" { ints([11, 11, 12, 13]) } else { a }))
+        .collect();
     let (ledger, summary) = read_files(&[plain, shop()]).unwrap();
     assert_eq!((ledger.has_prices(), summary.n(Rule::NoPrice)), (true, 4));
 }
@@ -464,21 +513,19 @@ fn odd_rows_follow_a_counted_rule() {
         ("null quantity column", with([("quantity", Arc::new(NullArray::new(4)) as _)]), Rule::NullQuantity, 4, 4),
         ("null customer", with([("customer_id", ints([Some(7), Some(7), None, None]))]), Rule::Anonymous, 2, 4),
         ("no customer column", without(&["customer_id"]), Rule::Anonymous, 4, 4),
-        ("anonymous return", {
-            with([("customer_id", ints([Some(7), Some(7), None, None])), ("quantity", ints([1, 1, -1, 1]))])
-        }, Rule::Anonymous, 1, 3),
+        (
+            "anonymous return",
+            { with([("customer_id", ints([Some(7), Some(7), None, None])), ("quantity", ints([1, 1, -1, 1]))]) },
+            Rule::Anonymous,
+            1,
+            3,
+        ),
         ("zero price", with([("unit_price", floats([0.0, 2.0, 0.0, 1.0]))]), Rule::NoPrice, 2, 4),
         ("null price", with([("unit_price", floats([none, Some(2.0), Some(1.0), Some(1.0)]))]), Rule::NoPrice, 1, 4),
         ("null price column", with([("unit_price", Arc::new(NullArray::new(4)) as _)]), Rule::NoPrice, 4, 4),
         ("no price column", without(&["unit_price"]), Rule::NoPrice, 0, 4),
         ("duplicate", with([("item_id", ints([10, 10, 10, 10]))]), Rule::Duplicate, 1, 3),
-        (
-            "times of a basket",
-            with([("timestamp", days([20_000, 20_003, 20_001, 20_002]))]),
-            Rule::BasketTimes,
-            1,
-            4,
-        ),
+        ("times of a basket", with([("timestamp", days([20_000, 20_003, 20_001, 20_002]))]), Rule::BasketTimes, 1, 4),
         ("stores of a basket", with([("store_id", ints([5, 4, 4, 4]))]), Rule::BasketStores, 1, 4),
         ("half a store", with([("store_id", ints([Some(5), None, None, None]))]), Rule::BasketStores, 0, 4),
     ];
@@ -516,12 +563,10 @@ fn what_the_rules_leave_in_the_ledger() {
     let (ledger, summary) = read_table(&totals, |c| c.discount_totals = vec!["coupon".into()]).unwrap();
     let amounts: Vec<_> = (0..3).flat_map(|b| ledger.lines(b).map(|l| (l.paid, l.shelf)).collect::<Vec<_>>()).collect();
     let money = |value: f64| Money::from_f64(value);
-    assert_eq!(amounts, [
-        (money(3.0), money(4.0)),
-        (money(0.0), money(2.0)),
-        (money(1.5), money(1.5)),
-        (money(8.0), money(8.0)),
-    ]);
+    assert_eq!(
+        amounts,
+        [(money(3.0), money(4.0)), (money(0.0), money(2.0)), (money(1.5), money(1.5)), (money(8.0), money(8.0)),]
+    );
     assert_eq!(summary.n(Rule::NoPrice), 0);
 }
 
@@ -547,7 +592,8 @@ fn the_first_bad_row_is_reported_at_any_thread_count() {
     for file in 0..4i64 {
         let n = 5_000;
         let item = |i: i64| (file < 1 || i < 3_777 + file).then_some(i % 50);
-        let columns: Columns = vec![("basket_id", ints((0..n).map(|i| file * n + i / 4))), ("item_id", ints((0..n).map(item)))];
+        let columns: Columns =
+            vec![("basket_id", ints((0..n).map(|i| file * n + i / 4))), ("item_id", ints((0..n).map(item)))];
         write(&folder.path().join(format!("{file}.parquet")), &columns, 500);
     }
     for threads in [1, 2, 3, 8] {
@@ -576,7 +622,8 @@ fn ids_numbers_and_times_of_every_type_give_one_ledger() {
         assert_eq!(read_table(&with([("item_id", array)]), |_| {}).unwrap().0, expected, "{name}");
     }
     let texts = vec!["a", "b", "a", "c"];
-    let (expected_texts, _) = read_table(&with([("item_id", Arc::new(StringArray::from(texts.clone())) as _)]), |_| {}).unwrap();
+    let (expected_texts, _) =
+        read_table(&with([("item_id", Arc::new(StringArray::from(texts.clone())) as _)]), |_| {}).unwrap();
     assert_eq!(expected_texts.items().get(0), ExternalIdRef::Text("a"));
     let text_types: Vec<ArrayRef> = vec![
         Arc::new(LargeStringArray::from(texts.clone())),
@@ -680,7 +727,11 @@ fn degenerate_histories_give_a_ledger() {
         ),
         (
             "one basket of many items",
-            vec![("basket_id", ints((0..n).map(|_| 1))), ("item_id", ints((0..n).rev())), ("customer_id", ints((0..n).map(|_| 1)))],
+            vec![
+                ("basket_id", ints((0..n).map(|_| 1))),
+                ("item_id", ints((0..n).rev())),
+                ("customer_id", ints((0..n).map(|_| 1))),
+            ],
             [1, n as usize, n as usize, 1],
         ),
         (
@@ -690,7 +741,11 @@ fn degenerate_histories_give_a_ledger() {
         ),
         (
             "extreme ids",
-            vec![("basket_id", ints([i64::MIN, i64::MAX])), ("item_id", ints([i64::MIN, i64::MAX])), ("customer_id", ints([-1, 0]))],
+            vec![
+                ("basket_id", ints([i64::MIN, i64::MAX])),
+                ("item_id", ints([i64::MIN, i64::MAX])),
+                ("customer_id", ints([-1, 0])),
+            ],
             [2, 2, 2, 2],
         ),
     ];
@@ -736,23 +791,38 @@ fn bad_item_tables_are_named() {
     let cases: Vec<(Columns, &[&str])> = vec![
         (
             vec![("item_id", ints([1, 2, 1]))],
-            &["side.parquet: row 3 (row group 1), column `item_id`, value 1: an id stands twice", "keep one row for each id"],
+            &[
+                "side.parquet: row 3 (row group 1), column `item_id`, value 1: an id stands twice",
+                "keep one row for each id",
+            ],
         ),
         (vec![("item_id", ints([Some(1), None, Some(2)]))], &["row 2 (row group 0)", "value null: a row has no id"]),
         (vec![("item_id", texts(["a", "", "b"]))], &["row 2", "value \"\": an id is an empty text"]),
         (vec![("item_id", floats([1.0]))], &["column `item_id` is Float64; item_id takes"]),
         (vec![("name", texts(["a"]))], &["there is no column `item_id`; the file has: name"]),
-        (items("price", floats([1.0, 2.0, -3.0])), &["row 3 (row group 1), column `price`, value -3: an amount is negative", "use null"]),
+        (
+            items("price", floats([1.0, 2.0, -3.0])),
+            &["row 3 (row group 1), column `price`, value -3: an amount is negative", "use null"],
+        ),
         (items("price", floats([1.0, f64::NAN, 3.0])), &["row 2", "column `price`, value NaN: not a number"]),
         (items("price", texts(["1", "2", "3"])), &["column `price` is Utf8; price takes integers, floats or decimals"]),
         (items("cost", floats([1.0, 2.0, 2e9])), &["column `cost`, value 2000000000: an amount is negative or beyond"]),
         (items("stock", ints([1, -1, 1])), &["column `stock`, value -1: a stock is negative"]),
         (items("tier", ints([1, -1, 1])), &["column `tier`, value -1: a tier is negative"]),
         (items("first_sold", texts(["x", "y", "z"])), &["column `first_sold` is Utf8; first_sold takes timestamps"]),
-        (items("first_sold", days([1, 2, 900_000])), &["row 3", "column `first_sold`", "outside the years 1900 to 2199"]),
-        (items("add_on_for", texts(["a", "b", "c"])), &["add_on_for is text in", "but integer in", "such ids never match"]),
+        (
+            items("first_sold", days([1, 2, 900_000])),
+            &["row 3", "column `first_sold`", "outside the years 1900 to 2199"],
+        ),
+        (
+            items("add_on_for", texts(["a", "b", "c"])),
+            &["add_on_for is text in", "but integer in", "such ids never match"],
+        ),
         (items("margin", floats([1.0, 1.0, 1.0])), &["margin = a margin without a price: expected a column price"]),
-        (items("name", Arc::new(BinaryArray::from_vec(vec![b"a"; 3]))), &["column `name` is Binary; name takes strings"]),
+        (
+            items("name", Arc::new(BinaryArray::from_vec(vec![b"a"; 3]))),
+            &["column `name` is Binary; name takes strings"],
+        ),
     ];
     for (columns, parts) in cases {
         let (_folder, config) = side_table(&columns, |_| {});
@@ -773,7 +843,12 @@ fn bad_item_tables_are_named() {
     let (_folder, config) = side_table(&items("brand", texts(["a", "b", "c"])), |c| {
         c.columns.insert("marke".into(), ColumnSpec::One("brand".into()));
     });
-    assert_error("name", read_items(&config), ErrorClass::Caller, &["`marke` is not a column of items; known names: item_id"]);
+    assert_error(
+        "name",
+        read_items(&config),
+        ErrorClass::Caller,
+        &["`marke` is not a column of items; known names: item_id"],
+    );
 }
 
 #[test]
@@ -795,7 +870,12 @@ fn odd_items_follow_a_counted_rule() {
 fn bad_customers_promotions_and_queries_are_named() {
     let twice: Columns = vec![("customer_id", texts(["a", "a"]))];
     let (_folder, config) = side_table(&twice, |_| {});
-    assert_error("twice", read_customers(&config), ErrorClass::Data, &["row 2 (row group 0), column `customer_id`, value a: an id stands twice"]);
+    assert_error(
+        "twice",
+        read_customers(&config),
+        ErrorClass::Data,
+        &["row 2 (row group 0), column `customer_id`, value a: an id stands twice"],
+    );
     let odd: Columns = vec![
         ("customer_id", ints([2, 1])),
         ("born", days([0, 1])),
@@ -816,12 +896,31 @@ fn bad_customers_promotions_and_queries_are_named() {
     discounted.push(("discount", floats([1.5])));
     let zoned: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
     for (name, columns, parts) in [
-        ("ends first", promotion(ints([1]), days([5]), days([5])), vec!["row 1 (row group 0), column `ends_at`, value 1970-01-06: a promotion ends before it starts", "exclusive"]),
-        ("no start", promotion(ints([1]), days([None::<i64>]), days([5])), vec!["column `starts_at`, value null: a promotion has no time"]),
+        (
+            "ends first",
+            promotion(ints([1]), days([5]), days([5])),
+            vec![
+                "row 1 (row group 0), column `ends_at`, value 1970-01-06: a promotion ends before it starts",
+                "exclusive",
+            ],
+        ),
+        (
+            "no start",
+            promotion(ints([1]), days([None::<i64>]), days([5])),
+            vec!["column `starts_at`, value null: a promotion has no time"],
+        ),
         ("no end", promotion(ints([1]), days([5]), days([None::<i64>])), vec!["column `ends_at`, value null"]),
         ("discount", discounted, vec!["column `discount`, value 1.5: a discount is not a share between 0 and 1"]),
-        ("form", promotion(texts(["1"]), days([5]), days([6])), vec!["item_id is text in", "side.parquet but integer in the catalogue"]),
-        ("text time", promotion(ints([1]), texts(["a"]), days([6])), vec!["column `starts_at` is Utf8; starts_at takes"]),
+        (
+            "form",
+            promotion(texts(["1"]), days([5]), days([6])),
+            vec!["item_id is text in", "side.parquet but integer in the catalogue"],
+        ),
+        (
+            "text time",
+            promotion(ints([1]), texts(["a"]), days([6])),
+            vec!["column `starts_at` is Utf8; starts_at takes"],
+        ),
         ("no column", vec![("item_id", ints([1])), ("starts_at", zoned)], vec!["there is no column `ends_at`"]),
     ] {
         let (_folder, config) = side_table(&columns, |_| {});
@@ -830,6 +929,10 @@ fn bad_customers_promotions_and_queries_are_named() {
     let (_folder, config) = side_table(&promotion(ints([9, 2]), days([5, 5]), days([6, 6])), |_| {});
     let (promotions, summary) = read_promotions(&config, &items).unwrap();
     assert_eq!((promotions.len(), summary.n(Rule::UnknownItem)), (1, 1));
+    let numbered = promotion(ints([1]), ints([5]), ints([6]));
+    let (_folder, config) = side_table(&numbered, |c| c.time_unit = TimeUnit::Days);
+    let (promotions, _) = read_promotions(&config, &items).unwrap();
+    assert_eq!(promotions[0].ends_at, Time(6 * MICROS_PER_DAY));
 }
 
 fn baskets(lists: Vec<Option<Vec<Option<i32>>>>) -> ArrayRef {
@@ -851,13 +954,36 @@ fn bad_queries_are_named() {
     let mut segmented = query(ints([1, 2]), two());
     segmented.push(("segment", Arc::new(BinaryArray::from_vec(vec![b"a"; 2])) as _));
     for (name, columns, parts) in [
-        ("null id", query(ints([Some(1), None]), two()), vec!["queries.parquet: row 2 (row group 1), column `query_id`, value null: a query has no id", "number the queries"]),
-        ("same id", query(ints([1, 1]), two()), vec!["row 2 (row group 1), column `query_id`, value 1: a query id stands twice"]),
+        (
+            "null id",
+            query(ints([Some(1), None]), two()),
+            vec![
+                "queries.parquet: row 2 (row group 1), column `query_id`, value null: a query has no id",
+                "number the queries",
+            ],
+        ),
+        (
+            "same id",
+            query(ints([1, 1]), two()),
+            vec!["row 2 (row group 1), column `query_id`, value 1: a query id stands twice"],
+        ),
         ("text id", query(texts(["a", "b"]), two()), vec!["column `query_id` is Utf8; query_id takes integers"]),
-        ("null item", query(ints([1, 2]), baskets(vec![Some(vec![]), Some(vec![Some(1), None])])), vec!["row 2 (row group 1), column `items`, value null: a basket holds a null item"]),
-        ("no list", query(ints([1, 2]), ints([1, 2])), vec!["column `items` is Int64; items takes lists of integers or strings"]),
+        (
+            "null item",
+            query(ints([1, 2]), baskets(vec![Some(vec![]), Some(vec![Some(1), None])])),
+            vec!["row 2 (row group 1), column `items`, value null: a basket holds a null item"],
+        ),
+        (
+            "no list",
+            query(ints([1, 2]), ints([1, 2])),
+            vec!["column `items` is Int64; items takes lists of integers or strings"],
+        ),
         ("no items", vec![("query_id", ints([1]))], vec!["there is no column `items`"]),
-        ("far time", timed, vec!["row 2 (row group 1), column `timestamp`, value 77760000000000000: a time lies outside"]),
+        (
+            "far time",
+            timed,
+            vec!["row 2 (row group 1), column `timestamp`, value 77760000000000000: a time lies outside"],
+        ),
         ("segment", segmented, vec!["column `segment` is Binary; segment takes strings"]),
     ] {
         assert_error(name, ask(&columns), ErrorClass::Data, &parts);

@@ -70,7 +70,9 @@ fn columns(rows: &[Row]) -> Columns {
 /// The same rows with text ids.
 fn text_columns(rows: &[Row]) -> Columns {
     let mut columns = columns(rows);
-    let names = |ids: Vec<Option<i64>>| -> Vec<Option<String>> { ids.into_iter().map(|id| id.map(|id| format!("id {id}"))).collect() };
+    let names = |ids: Vec<Option<i64>>| -> Vec<Option<String>> {
+        ids.into_iter().map(|id| id.map(|id| format!("id {id}"))).collect()
+    };
     for (name, ids) in [
         ("basket_id", names(rows.iter().map(|r| Some(r.basket)).collect())),
         ("item_id", names(rows.iter().map(|r| Some(r.item)).collect())),
@@ -342,7 +344,11 @@ fn conflicting_statistics_cannot_be_merged() {
         ("store", changed("store_id", ints([5, 5, 5])), "basket 1 differs between them"),
         ("item ids", changed("item_id", texts(["a", "b", "c"])), "item ids are integer in one and text in the other"),
         ("customer ids", changed("customer_id", texts(["a", "a", "c"])), "customer ids are integer in one"),
-        ("basket ids", changed("basket_id", texts(["a", "a", "c"])), "basket ids are integer in one and text in the other"),
+        (
+            "basket ids",
+            changed("basket_id", texts(["a", "a", "c"])),
+            "basket ids are integer in one and text in the other",
+        ),
         ("clock", changed("timestamp", ints([1, 1, 2])), "times are calendar in one and order in the other"),
         ("no clock", no_time, "times are calendar in one and none in the other"),
         ("no price", no_price, "only one of them has prices"),
@@ -464,7 +470,8 @@ fn customers_stand_together_and_anonymous_baskets_alone() {
 fn callers_names_give_the_same_ledger() {
     let folder = TempDir::new().unwrap();
     let path: PathBuf = folder.path().join("p.parquet");
-    let renamed: Columns = base().into_iter().map(|(n, a)| if n == "basket_id" { ("ticket", a) } else { (n, a) }).collect();
+    let renamed: Columns =
+        base().into_iter().map(|(n, a)| if n == "basket_id" { ("ticket", a) } else { (n, a) }).collect();
     write(&path, &renamed, 2);
     let mut config = PurchasesConfig { path: path.into(), ..PurchasesConfig::default() };
     config.columns.insert("basket_id".into(), ColumnSpec::One("ticket".into()));

@@ -125,6 +125,10 @@ pub struct SideTableConfig {
     pub on_bad_row: OnBadRow,
     /// Our name -> the caller's column (`category` and `attributes` take a list).
     pub columns: ColumnMap,
+    /// What integer times count. No key of its own: the program that reads the tables sets it to
+    /// the `time_unit` of `[purchases]`, because both must count the same.
+    #[serde(skip)]
+    pub time_unit: TimeUnit,
 }
 
 /// Checks that a mapping uses only names the table has.
@@ -132,5 +136,28 @@ pub(crate) fn check_names(table: &'static str, columns: &ColumnMap, known: &[&st
     match columns.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(Error::UnknownMapping { table, name: name.clone(), known: known.join(", ") }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_read_and_unknown_keys_are_refused() {
+        let purchases: PurchasesConfig = toml::from_str(
+            "path = [\"a\", \"/b\"]\non_bad_row = \"skip\"\ntime_unit = \"days\"\ncolumns = { basket_id = \"ticket\" }",
+        )
+        .unwrap();
+        assert_eq!((purchases.on_bad_row, purchases.time_unit), (OnBadRow::Skip, TimeUnit::Days));
+        let mut path = purchases.path;
+        path.resolve_against(Path::new("/shop"));
+        assert_eq!(path.as_slice(), [PathBuf::from("/shop/a"), PathBuf::from("/b")]);
+        let items: SideTableConfig = toml::from_str("columns = { category = [\"a\", \"b\"] }").unwrap();
+        assert_eq!(items.columns["category"].as_slice(), ["a", "b"]);
+        for wrong in ["paths = \"a\"", "on_bad_row = \"drop\"", "time_unit = \"hours\"", "path = 3"] {
+            assert!(toml::from_str::<PurchasesConfig>(wrong).is_err(), "{wrong}");
+        }
+        assert!(toml::from_str::<SideTableConfig>("time_unit = \"days\"").is_err());
     }
 }

@@ -165,7 +165,9 @@ pub enum Error {
         remedy: &'static str,
     },
     /// One basket id under two customers.
-    #[error("{first}, column `{column}`: basket {basket} belongs to {first_customer}, but {second} gives it to {second_customer}; a basket id must be unique, e.g. store + day + ticket")]
+    #[error(
+        "{first}, column `{column}`: basket {basket} belongs to {first_customer}, but {second} gives it to {second_customer}; a basket id must be unique, e.g. store + day + ticket"
+    )]
     BasketOfTwo {
         /// First row of the basket.
         first: Box<RowPosition>,
@@ -295,12 +297,10 @@ mod tests {
         let memory = Error::Memory { rows: 1, needed_mib: 2, cap_mib: 1 };
         let setting = Error::Setting { key: "path", got: "nothing".into(), expected: "a file" };
         let empty = Error::Empty { what: "a".into(), rows: 0, hint: "b".into() };
-        assert_eq!([bug, memory, setting, empty].map(|e| e.class()), [
-            ErrorClass::Bug,
-            ErrorClass::Environment,
-            ErrorClass::Caller,
-            ErrorClass::Data
-        ]);
+        assert_eq!(
+            [bug, memory, setting, empty].map(|e| e.class()),
+            [ErrorClass::Bug, ErrorClass::Environment, ErrorClass::Caller, ErrorClass::Data]
+        );
         let missing = sidecart_artifact::Error::NoModel { path: "m".into() };
         assert_eq!(Error::from(missing).class(), ErrorClass::Caller);
     }

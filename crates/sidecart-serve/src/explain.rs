@@ -2,6 +2,7 @@ use sidecart_core::ItemId;
 
 use crate::model::{Association, Model};
 use crate::scorer::{Query, Scorer};
+use crate::settings::Source;
 
 /// What speaks most for an offer.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -56,7 +57,9 @@ impl Reason {
                 times(evidence.n_baskets),
                 evidence.lift
             ),
-            Self::NearBasketItem { anchor } => format!("now and then with {}, too seldom to be sure", model.label(*anchor)),
+            Self::NearBasketItem { anchor } => {
+                format!("now and then with {}, too seldom to be sure", model.label(*anchor))
+            }
             Self::FitsBasket => "fits baskets like this one".into(),
             Self::Popular { n_baskets } => format!("popular: in {}", times(*n_baskets)),
         }
@@ -65,13 +68,24 @@ impl Reason {
 
 impl Scorer {
     /// Says what speaks most for an offer of this query: the customer's own past, else the basket
-    /// item with the strongest evidence, else what is left. O(basket x list length + past).
+    /// item with the strongest evidence, else what is left; where popularity alone was asked for,
+    /// that. O(basket x list length + past).
+    ///
+    /// # Panics
+    /// When the item or one of the basket is not of this model.
     #[must_use]
     pub fn explain(&self, query: &Query<'_>, item: ItemId) -> Reason {
         let model = self.model();
+        let popular = self.explain_fallback(item);
+        if query.using == Source::Popular {
+            return popular;
+        }
         let n_own = query.history.map_or(0, |history| {
             history.as_of(query.time).filter(|basket| basket.items.contains(&item)).count() as u32
         });
+        if n_own > 0 {
+            return Reason::BoughtBefore { n_baskets: n_own };
+        }
         let mut near: Option<(f32, ItemId)> = None;
         let mut shown: Option<(f32, ItemId, Association)> = None;
         for &anchor in query.basket {
@@ -87,14 +101,22 @@ impl Scorer {
                 }
             }
         }
-        if n_own > 0 {
-            return Reason::BoughtBefore { n_baskets: n_own };
-        }
         match (shown, near) {
             (Some((_, anchor, evidence)), _) => Reason::BoughtTogether { anchor, evidence },
             (None, Some((_, anchor))) => Reason::NearBasketItem { anchor },
-            (None, None) if !query.basket.is_empty() && model.baskets().is_some() => Reason::FitsBasket,
-            (None, None) => Reason::Popular { n_baskets: model.item_baskets()[item.index()] },
+            (None, None) if !query.basket.is_empty() && (model.baskets().is_some() || model.embeddings().is_some()) => {
+                Reason::FitsBasket
+            }
+            (None, None) => popular,
         }
+    }
+
+    /// Why an offer stands in for one the model did not have: many buy it.
+    ///
+    /// # Panics
+    /// When the item is not of this model.
+    #[must_use]
+    pub fn explain_fallback(&self, item: ItemId) -> Reason {
+        Reason::Popular { n_baskets: self.model().item_baskets()[item.index()] }
     }
 }

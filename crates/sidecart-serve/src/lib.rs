@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod elementary;
 mod error;
 mod explain;
 mod model;
@@ -33,6 +34,4 @@ pub use explain::Reason;
 pub use model::{Association, Model};
 pub use scorer::{Answer, HistoryReader, MAX_BASKET, MAX_K, Query, Scorer};
 pub use scratch::Scratch;
-pub use settings::{
-    MixtureWeights, Mode, N_SIGNALS, SIGNALS, ServingSettings, Source, Weights,
-};
+pub use settings::{MixtureWeights, Mode, N_SIGNALS, SIGNALS, ServingSettings, Source, Weights};

@@ -4,6 +4,7 @@ use sidecart_artifact::{Container, Section, read_id_table, read_texts};
 use sidecart_core::{Clock, IdTable, ItemId, TextTable};
 use sidecart_kernels::{RowBias, ScanIndex};
 
+use crate::elementary::ln;
 use crate::error::{Error, Result};
 use crate::sections as names;
 use crate::settings::ServingSettings;
@@ -76,7 +77,10 @@ pub struct Model {
     associations: Option<AssociationLists>,
     embeddings: Option<EmbeddingTables>,
     baskets: Option<BasketTables>,
-    pub(crate) idf: Vec<f32>,
+    /// Logarithm of the inverse share of baskets that hold each item, above 0.
+    pub(crate) rarity: Vec<f32>,
+    /// Square roots of `rarity`.
+    pub(crate) rarity_roots: Vec<f32>,
 }
 
 fn model_error(section: &'static str, problem: &'static str, expected: impl ToString, got: impl ToString) -> Error {
@@ -143,9 +147,10 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Artifact`] for a missing or misshapen tensor, [`Error::Model`] where tensors
-    /// contradict each other.
+    /// contradict each other, [`Error::Settings`] for a setting out of range.
     pub fn read(container: Container, settings: ServingSettings, clock: Clock) -> Result<Self> {
         container.require_finite()?;
+        settings.check().map_err(|problem| Error::Settings { problem })?;
         let items = read_id_table(&container, names::ITEM_IDS)?;
         let n_items = items.len();
         let has_names = container.tensors().any(|(name, _)| name.starts_with(names::ITEM_NAMES));
@@ -216,13 +221,24 @@ impl Model {
                 let n_baskets = container.section::<u32>(names::BASKET_OFFSETS)?.len().saturating_sub(1);
                 Ok(BasketTables {
                     baskets: Lists::read(&container, names::BASKET_OFFSETS, names::BASKET_ITEMS, n_baskets, n_items)?,
-                    postings: Lists::read(&container, names::POSTING_OFFSETS, names::POSTING_BASKETS, n_items, n_baskets)?,
+                    postings: Lists::read(
+                        &container,
+                        names::POSTING_OFFSETS,
+                        names::POSTING_BASKETS,
+                        n_items,
+                        n_baskets,
+                    )?,
                     n_baskets,
                 })
             })
             .transpose()?;
-        let n_training = settings.n_baskets.max(1) as f32;
-        let idf = container.get(&item_baskets).iter().map(|&n| (n_training / (n.max(1) as f32)).ln().max(0.0) + 1e-3).collect();
+        let n_training = settings.n_baskets.max(1) as f64;
+        let rarity: Vec<f32> = container
+            .get(&item_baskets)
+            .iter()
+            .map(|&n| ln(n_training / f64::from(n.max(1))).max(0.0) as f32 + 1e-3)
+            .collect();
+        let rarity_roots = rarity.iter().map(|r| r.sqrt()).collect();
         Ok(Self {
             container,
             settings,
@@ -236,7 +252,8 @@ impl Model {
             associations,
             embeddings,
             baskets,
-            idf,
+            rarity,
+            rarity_roots,
         })
     }
 

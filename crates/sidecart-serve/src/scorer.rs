@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sidecart_artifact::{Container, CustomerStore, Manifest, Mode as OpenMode, ModelFiles, RecordScratch};
-use sidecart_core::{Clock, EventLog, ExternalIdRef, History, ItemId, Scored, Time};
+use sidecart_core::{Clock, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::scratch::{BLOCKED, IN_BASKET, Scratch};
+use crate::scratch::Scratch;
 use crate::settings::{Mode, N_SIGNALS, ServingSettings, Source, Weights};
 use crate::sources::{self, signal};
 
@@ -82,12 +82,22 @@ impl Scorer {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let files = ModelFiles::open(path.as_ref(), OpenMode::Owned)?;
         let (manifest, container, customers) = files.into_parts();
-        let settings = manifest.settings.get("serving").cloned().ok_or_else(|| Error::Settings {
-            problem: "the manifest has no `serving`".into(),
-        })?;
+        let settings = manifest
+            .settings
+            .get("serving")
+            .cloned()
+            .ok_or_else(|| Error::Settings { problem: "the manifest has no `serving`".into() })?;
         let settings: ServingSettings =
             serde_json::from_value(settings).map_err(|e| Error::Settings { problem: e.to_string() })?;
         let model = Model::read(container, settings, manifest.clock)?;
+        if let Some(store) = customers.as_ref().filter(|store| store.n_items() != model.n_items() as u64) {
+            return Err(Error::Model {
+                section: "customers",
+                problem: "another number of items than the model",
+                expected: model.n_items().to_string(),
+                got: store.n_items().to_string(),
+            });
+        }
         Ok(Self { model, trained_through: manifest.trained_through, manifest: Some(manifest), customers })
     }
 
@@ -134,8 +144,15 @@ impl Scorer {
         self.customers.as_ref().map_or(0, CustomerStore::len)
     }
 
+    /// The form of the ids of those customers; `None` where none are stored.
+    #[must_use]
+    pub fn customer_kind(&self) -> Option<IdKind> {
+        self.customers.as_ref().map(CustomerStore::kind)
+    }
+
     /// Replaces `history` by what is known of a customer: the past stored with the model, then
-    /// what the log has seen since. False when nothing is known.
+    /// what the log has seen since the end of training (what it holds from before, the model knows
+    /// already). False when nothing is known.
     ///
     /// # Errors
     /// [`Error::Artifact`] when a stored record is damaged or cannot be read.
@@ -161,19 +178,21 @@ impl Scorer {
         Ok(!history.is_empty())
     }
 
-    /// Answers a query. No allocation once `scratch` is warm.
+    /// Answers a query. No allocation once `scratch` is warm; the scratch of another model is
+    /// made anew.
     ///
     /// Items of the basket and `exclude` never come back; in [`Mode::Discovery`] neither does
     /// anything the customer bought before. With [`Source::Default`] an answer shorter than `k`
     /// is filled with popular items, marked by `fallback_from`; other sources answer alone.
     ///
     /// # Errors
-    /// [`Error::Query`] for a `k` out of range or an item the model does not have,
+    /// [`Error::Query`] for a `k` out of range or an item (of basket, exclusions or a past that is
+    /// used) the model does not have,
     /// [`Error::NoSuchPart`] for a source the model lacks.
     pub fn recommend<'s>(&self, query: &Query<'_>, scratch: &'s mut Scratch) -> Result<Answer<'s>> {
         self.check(query)?;
-        scratch.clear();
-        self.mark(query, scratch);
+        scratch.prepare(self.model.n_items(), self.model.n_kept_baskets());
+        mark(query, scratch);
         let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
         match query.using {
             Source::Default | Source::Mixture => {
@@ -230,16 +249,14 @@ impl Scorer {
         mut visit: impl FnMut(ItemId, &Weights),
     ) -> Result<()> {
         self.check(query)?;
-        scratch.clear();
-        self.mark(query, scratch);
+        scratch.prepare(self.model.n_items(), self.model.n_kept_baskets());
+        mark(query, scratch);
         let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
         self.gather(query, knows_customer, scratch)?;
         let scales = share_scales(&[1.0; N_SIGNALS], scratch);
-        for &item in &scratch.touched {
-            if !scratch.is(item, BLOCKED) {
-                let signals = std::array::from_fn(|s| scratch.signals[s][item as usize] * scales[s]);
-                visit(ItemId(item), &signals);
-            }
+        for candidate in &scratch.candidates {
+            let signals = std::array::from_fn(|s| candidate.signals[s] * scales[s]);
+            visit(ItemId(candidate.item), &signals);
         }
         Ok(())
     }
@@ -255,6 +272,18 @@ impl Scorer {
                 got: item.0.to_string(),
                 expected: format!("an item of this model, 0..{n_items}"),
             });
+        }
+        let needs_past = query.mode == Mode::Discovery
+            || matches!(query.using, Source::Default | Source::Mixture | Source::Own | Source::OwnFrequency);
+        if let Some(history) = query.history.filter(|_| needs_past) {
+            let largest = history.as_of(query.time).flat_map(|basket| basket.items).fold(0, |most, i| most.max(i.0));
+            if largest as usize >= n_items.max(1) {
+                return Err(Error::Query {
+                    field: "item of the history",
+                    got: largest.to_string(),
+                    expected: format!("an item of this model, 0..{n_items}"),
+                });
+            }
         }
         let missing = match query.using {
             Source::Neighbours => !self.model.has_neighbours(),
@@ -280,25 +309,6 @@ impl Scorer {
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()
     }
 
-    fn mark(&self, query: &Query<'_>, scratch: &mut Scratch) {
-        let skip = query.basket.len().saturating_sub(MAX_BASKET);
-        for &item in query.basket {
-            scratch.mark(item.0, BLOCKED);
-        }
-        for &item in &query.basket[skip..] {
-            if !scratch.is(item.0, IN_BASKET) {
-                scratch.mark(item.0, IN_BASKET);
-                scratch.basket.push(item);
-            }
-        }
-        for &item in query.exclude {
-            scratch.mark(item.0, BLOCKED);
-        }
-        if let (Mode::Discovery, Some(history)) = (query.mode, query.history) {
-            sources::block_owned(history, query.time, scratch);
-        }
-    }
-
     fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<()> {
         let settings = self.model.settings();
         sources::neighbours_and_max(&self.model, scratch);
@@ -312,11 +322,14 @@ impl Scorer {
     }
 
     fn fill_up(&self, k: usize, scratch: &mut Scratch) {
+        for at in 0..scratch.ranked.len() {
+            scratch.block(scratch.ranked[at].item.0);
+        }
         for &item in self.model.popular() {
             if scratch.ranked.len() >= k {
                 break;
             }
-            if !scratch.is(item, BLOCKED) && !scratch.ranked.iter().any(|s| s.item.0 == item) {
+            if scratch.block(item) {
                 scratch.ranked.push(Scored { item: ItemId(item), score: 0.0 });
             }
         }
@@ -326,14 +339,26 @@ impl Scorer {
 /// Popular items among the candidates of the mixture.
 const POPULAR_CANDIDATES: usize = 50;
 
+/// Notes the basket and blocks what may not be offered, before any source speaks.
+fn mark(query: &Query<'_>, scratch: &mut Scratch) {
+    let (older, newest) = query.basket.split_at(query.basket.len().saturating_sub(MAX_BASKET));
+    for &item in newest {
+        scratch.put_in_basket(item);
+    }
+    for item in older.iter().chain(query.exclude) {
+        scratch.block(item.0);
+    }
+    if let (Mode::Discovery, Some(history)) = (query.mode, query.history) {
+        sources::block_owned(history, query.time, scratch);
+    }
+}
+
 /// Weight of each signal over the signal's sum, so that every signal counts as a share.
 fn share_scales(weights: &Weights, scratch: &Scratch) -> Weights {
     let mut sums = [0.0f64; N_SIGNALS];
-    for &item in &scratch.touched {
-        if !scratch.is(item, BLOCKED) {
-            for (sum, signal) in sums.iter_mut().zip(&scratch.signals) {
-                *sum += f64::from(signal[item as usize]);
-            }
+    for candidate in &scratch.candidates {
+        for (sum, &signal) in sums.iter_mut().zip(&candidate.signals) {
+            *sum += f64::from(signal);
         }
     }
     std::array::from_fn(|s| if sums[s] > 0.0 { (f64::from(weights[s]) / sums[s]) as f32 } else { 0.0 })
@@ -341,32 +366,25 @@ fn share_scales(weights: &Weights, scratch: &Scratch) -> Weights {
 
 fn rank_mixture(weights: &Weights, k: usize, scratch: &mut Scratch) {
     let scales = share_scales(weights, scratch);
-    scratch.top.reset(k);
-    for at in 0..scratch.touched.len() {
-        let item = scratch.touched[at];
-        if scratch.is(item, BLOCKED) {
-            continue;
-        }
-        let score: f32 = scales.iter().zip(&scratch.signals).map(|(scale, signal)| scale * signal[item as usize]).sum();
-        if score > 0.0 {
-            scratch.top.offer(ItemId(item), score);
-        }
-    }
-    take_ranked(scratch);
+    let score = |signals: &Weights| scales.iter().zip(signals).map(|(scale, signal)| scale * signal).sum();
+    rank(k, scratch, score);
 }
 
 fn rank_one(signal: usize, k: usize, scratch: &mut Scratch) {
-    scratch.top.reset(k);
-    for at in 0..scratch.touched.len() {
-        let item = scratch.touched[at];
-        if !scratch.is(item, BLOCKED) {
-            scratch.top.offer(ItemId(item), scratch.signals[signal][item as usize]);
-        }
-    }
-    take_ranked(scratch);
+    rank(k, scratch, |signals| signals[signal]);
 }
 
-fn take_ranked(scratch: &mut Scratch) {
-    scratch.ranked.clear();
-    scratch.ranked.extend_from_slice(scratch.top.sorted());
+/// Keeps the `k` best candidates that have any score.
+fn rank(k: usize, scratch: &mut Scratch, score: impl Fn(&Weights) -> f32) {
+    let Scratch { top, candidates, ranked, .. } = scratch;
+    top.reset(k);
+    for candidate in candidates.iter() {
+        let score = score(&candidate.signals);
+        // The plain comparison spares most offers the full order.
+        if score > 0.0 && top.floor().is_none_or(|floor| score >= floor) {
+            top.offer(ItemId(candidate.item), score);
+        }
+    }
+    ranked.clear();
+    ranked.extend_from_slice(top.sorted());
 }

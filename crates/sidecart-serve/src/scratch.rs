@@ -1,92 +1,163 @@
 use sidecart_core::{ItemId, Scored, TopK};
 
-use crate::settings::N_SIGNALS;
+use crate::settings::{N_SIGNALS, Weights};
 
-/// The item is a candidate of the present query.
-pub(crate) const TOUCHED: u8 = 1;
+/// In place of a candidate's position: the item is in the basket and may not be offered.
+const IN_BASKET: u32 = u32::MAX;
 /// The item may not be offered.
-pub(crate) const BLOCKED: u8 = 2;
-/// The item is in the basket.
-pub(crate) const IN_BASKET: u8 = 4;
+const BLOCKED: u32 = u32::MAX - 1;
+
+/// An item that may be offered, with its signals.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+pub(crate) struct Candidate {
+    pub(crate) item: u32,
+    pub(crate) signals: Weights,
+}
 
 /// Memory of one thread for answering queries: after the first few queries nothing is allocated.
 ///
-/// About 33 bytes per item of the catalogue and 4 per kept basket.
+/// 4 bytes per item of the catalogue and per kept basket, and 32 per candidate. The candidates of
+/// a query stand side by side, so that normalising, ranking and forgetting them cost their number
+/// and not the catalogue's.
 pub struct Scratch {
-    /// One score per signal and item; zero where the item is no candidate.
-    pub(crate) signals: [Vec<f32>; N_SIGNALS],
-    pub(crate) marks: Vec<u8>,
-    pub(crate) touched: Vec<u32>,
-    pub(crate) marked: Vec<u32>,
+    /// By item: 0, the position of its candidate plus one, or a mark.
+    places: Vec<u32>,
+    marked: Vec<u32>,
+    pub(crate) candidates: Vec<Candidate>,
     pub(crate) basket: Vec<ItemId>,
     pub(crate) basket_scores: Vec<f32>,
     pub(crate) touched_baskets: Vec<u32>,
     pub(crate) nearest: TopK,
     pub(crate) query_vector: Vec<f32>,
     pub(crate) scan: sidecart_kernels::Scratch,
+    pub(crate) exponentials: Vec<f32>,
     pub(crate) top: TopK,
     pub(crate) ranked: Vec<Scored>,
-    pub(crate) n_own: usize,
 }
 
 impl Scratch {
     pub(crate) fn new(n_items: usize, n_baskets: usize) -> Self {
         Self {
-            signals: std::array::from_fn(|_| vec![0.0; n_items]),
-            marks: vec![0; n_items],
-            touched: Vec::with_capacity(n_items.min(1 << 14)),
+            places: vec![0; n_items],
             marked: Vec::with_capacity(1 << 10),
+            candidates: Vec::with_capacity(n_items.min(1 << 13)),
             basket: Vec::with_capacity(64),
             basket_scores: vec![0.0; n_baskets],
             touched_baskets: Vec::with_capacity(1 << 12),
             nearest: TopK::new(0),
             query_vector: Vec::new(),
             scan: sidecart_kernels::Scratch::default(),
+            exponentials: Vec::new(),
             top: TopK::new(0),
             ranked: Vec::new(),
-            n_own: 0,
         }
     }
 
-    /// Adds to a signal of an item, making it a candidate.
-    #[inline]
-    pub(crate) fn add(&mut self, signal: usize, item: u32, score: f32) {
-        let at = item as usize;
-        if self.marks[at] & TOUCHED == 0 {
-            self.marks[at] |= TOUCHED;
-            self.touched.push(item);
+    /// Forgets the last query; memory of another model is made anew. O(what the query touched).
+    pub(crate) fn prepare(&mut self, n_items: usize, n_baskets: usize) {
+        if self.places.len() != n_items || self.basket_scores.len() != n_baskets {
+            *self = Self::new(n_items, n_baskets);
+            return;
         }
-        self.signals[signal][at] += score;
-    }
-
-    pub(crate) fn mark(&mut self, item: u32, mark: u8) {
-        let at = item as usize;
-        if self.marks[at] & !TOUCHED == 0 {
-            self.marked.push(item);
-        }
-        self.marks[at] |= mark;
-    }
-
-    #[inline]
-    pub(crate) fn is(&self, item: u32, mark: u8) -> bool {
-        self.marks[item as usize] & mark != 0
-    }
-
-    /// Forgets the last query. O(what it touched).
-    pub(crate) fn clear(&mut self) {
-        for &item in &self.touched {
-            self.marks[item as usize] = 0;
-            for signal in &mut self.signals {
-                signal[item as usize] = 0.0;
-            }
+        for candidate in &self.candidates {
+            self.places[candidate.item as usize] = 0;
         }
         for &item in &self.marked {
-            self.marks[item as usize] = 0;
+            self.places[item as usize] = 0;
         }
-        self.touched.clear();
+        self.candidates.clear();
         self.marked.clear();
         self.basket.clear();
         self.ranked.clear();
-        self.n_own = 0;
+    }
+
+    /// The signals of an item, which becomes a candidate; `None` where it may not be offered.
+    #[inline]
+    pub(crate) fn signals(&mut self, item: u32) -> Option<&mut Weights> {
+        let place = &mut self.places[item as usize];
+        if *place == 0 {
+            self.candidates.push(Candidate { item, signals: [0.0; N_SIGNALS] });
+            *place = self.candidates.len() as u32;
+        } else if *place >= BLOCKED {
+            return None;
+        }
+        Some(&mut self.candidates[*place as usize - 1].signals)
+    }
+
+    /// Adds to a signal of an item, unless it may not be offered.
+    #[inline]
+    pub(crate) fn add(&mut self, signal: usize, item: u32, score: f32) {
+        if let Some(signals) = self.signals(item) {
+            signals[signal] += score;
+        }
+    }
+
+    /// Puts an item into the basket, once.
+    pub(crate) fn put_in_basket(&mut self, item: ItemId) {
+        self.block(item.0);
+        if self.places[item.index()] != IN_BASKET {
+            self.places[item.index()] = IN_BASKET;
+            self.basket.push(item);
+        }
+    }
+
+    /// Blocks an item for the rest of the query; false when it was blocked before.
+    pub(crate) fn block(&mut self, item: u32) -> bool {
+        let place = &mut self.places[item as usize];
+        if *place >= BLOCKED {
+            return false;
+        }
+        if *place == 0 {
+            self.marked.push(item);
+        }
+        *place = BLOCKED;
+        true
+    }
+
+    #[inline]
+    pub(crate) fn is_blocked(&self, item: u32) -> bool {
+        self.places[item as usize] >= BLOCKED
+    }
+
+    #[inline]
+    pub(crate) fn is_in_basket(&self, item: ItemId) -> bool {
+        self.places[item.index()] == IN_BASKET
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_leaves_nothing_behind() {
+        let mut scratch = Scratch::new(5, 2);
+        scratch.put_in_basket(ItemId(1));
+        scratch.put_in_basket(ItemId(1));
+        assert!(scratch.block(2) && !scratch.block(2) && !scratch.block(1));
+        scratch.add(0, 1, 1.0);
+        scratch.add(0, 3, 1.0);
+        scratch.add(0, 3, 0.5);
+        scratch.add(6, 4, 2.0);
+        let candidates: Vec<_> = scratch.candidates.iter().map(|c| (c.item, c.signals[0], c.signals[6])).collect();
+        assert_eq!(candidates, [(3, 1.5, 0.0), (4, 0.0, 2.0)]);
+        assert_eq!(scratch.basket, [ItemId(1)]);
+        assert!(scratch.is_in_basket(ItemId(1)) && !scratch.is_in_basket(ItemId(2)) && scratch.is_blocked(2));
+        assert!(scratch.block(4) && scratch.is_blocked(4), "a candidate can be blocked too");
+
+        scratch.prepare(5, 2);
+        assert!(scratch.candidates.is_empty() && scratch.basket.is_empty());
+        assert!((0..5).all(|item| !scratch.is_blocked(item)));
+        assert!(scratch.signals(4).is_some_and(|signals| *signals == [0.0; N_SIGNALS]));
+    }
+
+    #[test]
+    fn memory_of_another_model_is_made_anew() {
+        let mut scratch = Scratch::new(5, 2);
+        scratch.block(4);
+        scratch.prepare(9, 3);
+        scratch.add(0, 8, 1.0);
+        assert_eq!((scratch.candidates.len(), scratch.basket_scores.len()), (1, 3));
     }
 }

@@ -76,7 +76,7 @@ pub type Weights = [f32; N_SIGNALS];
 
 /// Weights for every situation; each signal is first normalised to sum to one over the candidates.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct MixtureWeights {
     /// Completion, customer with a past.
     pub completion_known: Weights,
@@ -134,6 +134,29 @@ pub struct ServingSettings {
     pub embedding_candidates: u32,
     /// Weights of the mixture.
     pub weights: MixtureWeights,
+}
+
+impl ServingSettings {
+    /// Checks what a scorer relies on: decays above 0, weights and exponents that are finite and
+    /// not negative.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (name, tau) in [("own_frequency_tau", self.own_frequency_tau), ("own_together_tau", self.own_together_tau)]
+        {
+            if !(tau > 0.0 && tau.is_finite()) {
+                return Err(format!("{name} = {tau}: expected a number above 0"));
+            }
+        }
+        let pooling = self.embedding_pooling;
+        if !(pooling >= 0.0 && pooling.is_finite()) {
+            return Err(format!("embedding_pooling = {pooling}: expected a number of at least 0"));
+        }
+        let w = &self.weights;
+        let all = [w.completion_known, w.completion_anonymous, w.discovery_known, w.discovery_anonymous];
+        match all.iter().flatten().find(|w| !(**w >= 0.0 && w.is_finite())) {
+            Some(weight) => Err(format!("weights hold {weight}: expected numbers of at least 0")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for ServingSettings {

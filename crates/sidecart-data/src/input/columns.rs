@@ -359,7 +359,10 @@ mod tests {
     #[test]
     fn labels_are_texts_without_blanks() {
         let label = |array: ArrayRef| labels(&array).unwrap();
-        assert_eq!(label(Arc::new(StringArray::from(vec![Some("a"), Some(" "), None]))), [Some("a".into()), None, None]);
+        assert_eq!(
+            label(Arc::new(StringArray::from(vec![Some("a"), Some(" "), None]))),
+            [Some("a".into()), None, None]
+        );
         assert_eq!(label(Arc::new(BooleanArray::from(vec![true]))), [Some("yes".into())]);
         assert_eq!(label(Arc::new(Float64Array::from(vec![1.5]))), [Some("1.5".into())]);
         assert_eq!(label(Arc::new(Date32Array::from(vec![0]))), [Some("1970-01-01".into())]);

@@ -224,11 +224,14 @@ impl Iterator for Batches {
 
 /// Runs a part of the Parquet reader, whose decoders check some lengths by assertions: a damaged
 /// file must be an error here and must not take the program down. What panicked is not used again.
-fn guarded<T, E: std::fmt::Display>(read: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, String> {
+fn guarded<T, E: std::fmt::Display>(
+    read: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let said =
+                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
             Err(format!("the data are damaged ({})", said.unwrap_or("the decoder gave up")))
         }
     }

@@ -81,9 +81,9 @@ where
 }
 
 fn unsigned<'a>(value: u64) -> std::result::Result<ExternalIdRef<'a>, BadValue> {
-    i64::try_from(value).map(ExternalIdRef::Int).map_err(|_| {
-        BadValue::new(value, "an unsigned id is above 9223372036854775807", "cast the column to string")
-    })
+    i64::try_from(value)
+        .map(ExternalIdRef::Int)
+        .map_err(|_| BadValue::new(value, "an unsigned id is above 9223372036854775807", "cast the column to string"))
 }
 
 fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>, mut visit: impl FnMut(usize, IdValue<'a>)) {

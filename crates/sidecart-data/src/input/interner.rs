@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sidecart_core::{ExternalId, ExternalIdRef, IdTable, TextTable, mix64};
 use xxhash_rust::xxh3::xxh3_64;

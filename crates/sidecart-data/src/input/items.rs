@@ -133,7 +133,8 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
     let amount = "an amount is negative or beyond a thousand million";
     let price = table.take_numbers("price", 0.0..=Money::MAX_ROW, amount);
     let cost = table.take_numbers("cost", 0.0..=Money::MAX_ROW, amount);
-    let margin = table.take_numbers("margin", -Money::MAX_ROW..=Money::MAX_ROW, "an amount is beyond a thousand million");
+    let margin =
+        table.take_numbers("margin", -Money::MAX_ROW..=Money::MAX_ROW, "an amount is beyond a thousand million");
     let stock = table.take_numbers("stock", 0.0..=1e12, "a stock is negative");
     let first_sold = match table.take("first_sold").pop() {
         Some(Column { values: Values::Times(times), .. }) => Some(times),
@@ -162,9 +163,8 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
     }
 
     let order = sorted_distinct_rows(&mut table, &id_column, &ids);
-    let pick = |values: &[Option<String>]| -> Vec<Option<String>> {
-        order.iter().map(|&row| values[row].clone()).collect()
-    };
+    let pick =
+        |values: &[Option<String>]| -> Vec<Option<String>> { order.iter().map(|&row| values[row].clone()).collect() };
     let pick_labels = |name: &str, values: &Option<Vec<Option<String>>>| {
         values.as_ref().map(|values| Labels::from_texts(name, &pick(values)))
     };

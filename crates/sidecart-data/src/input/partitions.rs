@@ -254,13 +254,17 @@ mod tests {
     use super::*;
 
     fn row(i: u32) -> (RunHead, RowLine) {
-        let head = RunHead { basket: u128::from(i / 3) << 70, time: -i64::from(i / 3), customer: NONE, store: i / 3 + 1 };
+        let head =
+            RunHead { basket: u128::from(i / 3) << 70, time: -i64::from(i / 3), customer: NONE, store: i / 3 + 1 };
         (head, RowLine { paid: NO_PRICE, shelf: i64::from(i) * 7, item: i, quantity: 1000 })
     }
 
     fn expand(runs: &Runs) -> Vec<(RunHead, RowLine)> {
         let mut lines = runs.lines.iter();
-        runs.runs.iter().flat_map(|r| lines.by_ref().take(r.n_lines as usize).map(|l| (r.head, *l)).collect::<Vec<_>>()).collect()
+        runs.runs
+            .iter()
+            .flat_map(|r| lines.by_ref().take(r.n_lines as usize).map(|l| (r.head, *l)).collect::<Vec<_>>())
+            .collect()
     }
 
     #[test]

@@ -67,13 +67,18 @@ pub fn read_promotions(config: &SideTableConfig, items: &IdTable) -> Result<(Vec
             continue;
         }
         let (start, end) = (starts[row], ends[row]);
-        let null = |column: &str| (column.to_owned(), BadValue::new("null", "a promotion has no time", "fill the column"));
+        let null =
+            |column: &str| (column.to_owned(), BadValue::new("null", "a promotion has no time", "fill the column"));
         let fault = match (start, end) {
             (None, _) => Some(null(&starts_column)),
             (_, None) => Some(null(&ends_column)),
             (Some(start), Some(end)) if end <= start => Some((
                 ends_column.clone(),
-                BadValue::new(Time(end), "a promotion ends before it starts", "ends_at is exclusive and must be after starts_at"),
+                BadValue::new(
+                    Time(end),
+                    "a promotion ends before it starts",
+                    "ends_at is exclusive and must be after starts_at",
+                ),
             )),
             _ => None,
         };
@@ -95,6 +100,8 @@ pub fn read_promotions(config: &SideTableConfig, items: &IdTable) -> Result<(Vec
             discount: discounts.as_ref().and_then(|d| d[row]),
         });
     }
-    promotions.sort_by(|a, b| (a.item, a.starts_at, a.ends_at, &a.store, &a.kind).cmp(&(b.item, b.starts_at, b.ends_at, &b.store, &b.kind)));
+    promotions.sort_by(|a, b| {
+        (a.item, a.starts_at, a.ends_at, &a.store, &a.kind).cmp(&(b.item, b.starts_at, b.ends_at, &b.store, &b.kind))
+    });
     Ok((promotions, table.settle()?))
 }

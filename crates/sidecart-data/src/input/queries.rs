@@ -114,13 +114,17 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                 let batch = batch?;
                 let array = |index: usize| batch.column(wanted.binary_search(&index).expect("a projected column"));
                 let bad = |row: usize, column: &str, value: String, problem: &'static str, remedy: &'static str| {
-                    let position = RowPosition { file: input.path.clone(), row_group, row: row_number + row as u64 + 1 };
+                    let position =
+                        RowPosition { file: input.path.clone(), row_group, row: row_number + row as u64 + 1 };
                     Error::BadRow { position: Box::new(position), column: column.to_owned(), value, problem, remedy }
                 };
                 let n = batch.num_rows();
                 let ids = |index: Option<usize>, name: &str| -> Result<Vec<Option<ExternalId>>> {
-                    let Some(index) = index.filter(|&i| type_of(i) != &DataType::Null) else { return Ok(vec![None; n]) };
-                    collect_ids(array(index)).map_err(|(row, value, problem, remedy)| bad(row, name, value, problem, remedy))
+                    let Some(index) = index.filter(|&i| type_of(i) != &DataType::Null) else {
+                        return Ok(vec![None; n]);
+                    };
+                    collect_ids(array(index))
+                        .map_err(|(row, value, problem, remedy)| bad(row, name, value, problem, remedy))
                 };
                 let query_ids = ids(Some(query_id), "query_id")?;
                 let customers = ids(customer, "customer_id")?;
@@ -140,8 +144,18 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                 for row in 0..n {
                     let query_id = match &query_ids[row] {
                         Some(ExternalId::Int(id)) if seen.insert(*id) => *id,
-                        Some(id) => return Err(bad(row, "query_id", id.to_string(), "a query id stands twice", "number the queries")),
-                        None => return Err(bad(row, "query_id", "null".into(), "a query has no id", "number the queries")),
+                        Some(id) => {
+                            return Err(bad(
+                                row,
+                                "query_id",
+                                id.to_string(),
+                                "a query id stands twice",
+                                "number the queries",
+                            ));
+                        }
+                        None => {
+                            return Err(bad(row, "query_id", "null".into(), "a query has no id", "number the queries"));
+                        }
                     };
                     let values: Option<ArrayRef> = if lists.is_null(row) {
                         None
@@ -155,7 +169,11 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                         Some(values) => collect_ids(values)
                             .map_err(|(_, value, problem, remedy)| bad(row, "items", value, problem, remedy))?
                             .into_iter()
-                            .map(|id| id.ok_or_else(|| bad(row, "items", "null".into(), "a basket holds a null item", "leave it out")))
+                            .map(|id| {
+                                id.ok_or_else(|| {
+                                    bad(row, "items", "null".into(), "a basket holds a null item", "leave it out")
+                                })
+                            })
                             .collect::<Result<_>>()?,
                     };
                     batch_out.queries.push(Query {
@@ -311,8 +329,7 @@ impl AnswerWriter {
         ]));
         let file = File::create(path).map_err(Error::io(path, "creating"))?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer =
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(Error::parquet(path))?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(Error::parquet(path))?;
         Ok(Self { path: path.to_path_buf(), writer, schema, ids, columns: Columns::new(ids) })
     }
 

@@ -66,6 +66,7 @@ pub(crate) struct SideTable {
     blocks: Vec<Block>,
     n_rows: usize,
     on_bad_row: OnBadRow,
+    time_unit: TimeUnit,
     pub(crate) summary: IngestSummary,
     faults: BTreeMap<usize, (String, BadValue)>,
 }
@@ -92,7 +93,11 @@ impl SideTable {
         let inputs = open_all(&config.path, table)?;
         let n_rows: u64 = inputs.iter().map(ParquetInput::n_rows).sum();
         if n_rows > MAX_ROWS {
-            return Err(Error::Setting { key: "path", got: format!("{n_rows} rows of {table}"), expected: "at most 200000000 rows" });
+            return Err(Error::Setting {
+                key: "path",
+                got: format!("{n_rows} rows of {table}"),
+                expected: "at most 200000000 rows",
+            });
         }
         let mut out = Self {
             table,
@@ -100,6 +105,7 @@ impl SideTable {
             blocks: Vec::new(),
             n_rows: 0,
             on_bad_row: config.on_bad_row,
+            time_unit: config.time_unit,
             summary: IngestSummary { n_files: inputs.len(), n_rows, ..IngestSummary::default() },
             faults: BTreeMap::new(),
         };
@@ -107,7 +113,7 @@ impl SideTable {
         if extra {
             plan.extend(other_columns(&inputs, &plan)?);
         }
-        check_types(&inputs, &plan)?;
+        check_types(&inputs, &plan, config.time_unit)?;
         for input in &inputs {
             out.read_file(input, &plan)?;
         }
@@ -168,7 +174,7 @@ impl SideTable {
                 Values::Numbers(numbers)
             }
             Kind::Time => {
-                let mut times = Times::new(array, TimeUnit::Order);
+                let mut times = Times::new(array, self.time_unit);
                 bad = std::mem::take(&mut times.bad);
                 Values::Times(times.iter().collect())
             }
@@ -187,14 +193,7 @@ impl SideTable {
         Ok(values)
     }
 
-    fn extend(
-        &mut self,
-        plan: &[Planned],
-        position: usize,
-        name: &'static str,
-        source: &str,
-        values: Values,
-    ) {
+    fn extend(&mut self, plan: &[Planned], position: usize, name: &'static str, source: &str, values: Values) {
         let place = plan[..position].iter().filter(|(n, ..)| *n == name).count();
         let columns = self.columns.entry(name).or_default();
         match columns.get_mut(place) {
@@ -364,7 +363,7 @@ fn other_columns(inputs: &[ParquetInput], plan: &[Planned]) -> Result<Vec<Planne
 }
 
 /// Checks that every planned column has a type that fits, the same form in all files.
-fn check_types(inputs: &[ParquetInput], plan: &[Planned]) -> Result<()> {
+fn check_types(inputs: &[ParquetInput], plan: &[Planned], unit: TimeUnit) -> Result<()> {
     for (name, kind, source) in plan {
         let mut first: Option<(String, &ParquetInput)> = None;
         for input in inputs {
@@ -372,9 +371,7 @@ fn check_types(inputs: &[ParquetInput], plan: &[Planned]) -> Result<()> {
             let form = match kind {
                 Kind::Id if *name != "item_id" && *name != "customer_id" && data_type.is_null() => None,
                 Kind::Id => Some(format!("{} ids", id_kind(&input.path, name, source, data_type)?)),
-                Kind::Time => {
-                    Some(columns::time_form(&input.path, name, source, data_type, TimeUnit::Order)?.to_string())
-                }
+                Kind::Time => Some(columns::time_form(&input.path, name, source, data_type, unit)?.to_string()),
                 Kind::Number => {
                     columns::check_number(&input.path, name, source, data_type)?;
                     None

@@ -230,9 +230,12 @@ impl GroupedPartition {
 
 /// The sum where all parts are known; an unknown part makes the sum unknown.
 fn sum_prices(prices: impl Iterator<Item = i64>) -> i64 {
-    prices.fold(0i64, |sum, price| {
-        if sum == NO_PRICE || price == NO_PRICE { NO_PRICE } else { sum.saturating_add(price) }
-    })
+    prices.fold(
+        0i64,
+        |sum, price| {
+            if sum == NO_PRICE || price == NO_PRICE { NO_PRICE } else { sum.saturating_add(price) }
+        },
+    )
 }
 
 /// The line columns of the ledger.

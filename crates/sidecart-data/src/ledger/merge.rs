@@ -103,10 +103,10 @@ impl Ledger {
                 && a.1 == b.1
                 && rank(&store_ranks[a.3], both[a.3].basket_stores[a.4])
                     == rank(&store_ranks[b.3], both[b.3].basket_stores[b.4])
-                && both[a.3].lines(a.4).map(|l| (item_ranks[a.3][l.item.index()], l.quantity, l.paid, l.shelf)).eq(both
-                    [b.3]
-                    .lines(b.4)
-                    .map(|l| (item_ranks[b.3][l.item.index()], l.quantity, l.paid, l.shelf)));
+                && both[a.3]
+                    .lines(a.4)
+                    .map(|l| (item_ranks[a.3][l.item.index()], l.quantity, l.paid, l.shelf))
+                    .eq(both[b.3].lines(b.4).map(|l| (item_ranks[b.3][l.item.index()], l.quantity, l.paid, l.shelf)));
             if !same {
                 return Err(Error::Merge {
                     problem: format!("basket {} differs between them", show_basket_key(pair[0].0)),
@@ -133,9 +133,7 @@ impl Ledger {
         for (&(customer, _, key, side, basket), _) in order.iter().zip(&drop).filter(|(_, drop)| !**drop) {
             let source = both[side];
             let range = source.baskets.offsets()[basket]..source.baskets.offsets()[basket + 1];
-            merged
-                .baskets
-                .push(source.baskets.get(basket).iter().map(|item| ItemId(item_ranks[side][item.index()])));
+            merged.baskets.push(source.baskets.get(basket).iter().map(|item| ItemId(item_ranks[side][item.index()])));
             merged.quantities.extend_from_slice(&source.quantities[range.clone()]);
             if source.has_prices() {
                 merged.paid.extend_from_slice(&source.paid[range.clone()]);

@@ -135,9 +135,7 @@ impl Ledger {
 
     /// The lines of a basket.
     pub fn lines(&self, basket_idx: usize) -> impl Iterator<Item = Line> + '_ {
-        let price = |column: &[i64], line: usize| {
-            column.get(line).copied().filter(|&v| v != i64::MIN).map(Money)
-        };
+        let price = |column: &[i64], line: usize| column.get(line).copied().filter(|&v| v != i64::MIN).map(Money);
         let range = self.baskets.offsets()[basket_idx]..self.baskets.offsets()[basket_idx + 1];
         range.map(move |line| Line {
             item: self.baskets.items()[line],
@@ -193,7 +191,12 @@ impl Ledger {
         let rank_of: Vec<ItemId> = self
             .items
             .iter()
-            .map(|id| catalogue.find(id).map(ItemId).ok_or_else(|| crate::Error::Bug { what: format!("item {id} is not in the catalogue") }))
+            .map(|id| {
+                catalogue
+                    .find(id)
+                    .map(ItemId)
+                    .ok_or_else(|| crate::Error::Bug { what: format!("item {id} is not in the catalogue") })
+            })
             .collect::<crate::Result<_>>()?;
         let mut baskets = Baskets::with_capacity(self.n_baskets(), self.n_lines());
         for basket in self.baskets.iter() {

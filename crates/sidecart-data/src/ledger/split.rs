@@ -70,7 +70,9 @@ impl Ledger {
         let tail = (n as f64 * share + 1e-9).floor().max(1.0).min(n as f64) as usize;
         let candidate = times[n - tail];
         // A cut before the candidate's equals would put too many baskets behind it.
-        let at = if times[n - tail..].iter().all(|&t| t == candidate) || times.get(n.wrapping_sub(tail + 1)) != Some(&candidate) {
+        let at = if times[n - tail..].iter().all(|&t| t == candidate)
+            || times.get(n.wrapping_sub(tail + 1)) != Some(&candidate)
+        {
             candidate
         } else {
             *times.iter().find(|&&t| t > candidate)?
@@ -106,8 +108,11 @@ impl Ledger {
         if let Some(used) = used(self.items.len(), self.baskets.items().iter().map(|i| i.0)) {
             let (items, ranks) = shrink(&self.items, &used);
             self.items = items;
-            self.baskets =
-                self.baskets.iter().map(|basket| basket.iter().map(|i| ItemId(ranks[i.index()])).collect::<Vec<_>>()).collect();
+            self.baskets = self
+                .baskets
+                .iter()
+                .map(|basket| basket.iter().map(|i| ItemId(ranks[i.index()])).collect::<Vec<_>>())
+                .collect();
         }
         if let Some(used) = used(self.customers.len(), self.basket_customers.iter().copied()) {
             let (customers, ranks) = shrink(&self.customers, &used);

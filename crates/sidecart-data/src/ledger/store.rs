@@ -57,17 +57,20 @@ impl Ledger {
             problem: format!("{}: {problem}", path.display()),
             remedy: "count the purchases again",
         };
-        let clock = file.metadata().get(CLOCK).and_then(|name| Clock::from_name(name)).ok_or_else(|| broken("no clock"))?;
+        let clock =
+            file.metadata().get(CLOCK).and_then(|name| Clock::from_name(name)).ok_or_else(|| broken("no clock"))?;
         let items = read_id_table(&file, "items")?;
         let customers = read_id_table(&file, "customers")?;
         let stores = read_id_table(&file, "stores")?;
         let offsets = file.get(&file.section::<u64>("baskets.offsets")?);
         let n = offsets.len().checked_sub(1).ok_or_else(|| broken("no basket offsets"))?;
         let longs = |name: &str| -> Result<&[u64]> { Ok(file.get(&file.vector::<u64>(name, n)?)) };
-        let shorts = |name: &str, len: usize| -> Result<Vec<u32>> { Ok(file.get(&file.vector::<u32>(name, len)?).to_vec()) };
+        let shorts =
+            |name: &str, len: usize| -> Result<Vec<u32>> { Ok(file.get(&file.vector::<u32>(name, len)?).to_vec()) };
         let (high, low) = (longs("baskets.keys.high")?, longs("baskets.keys.low")?);
         let basket_keys: Vec<u128> = high.iter().zip(low).map(|(&h, &l)| u128::from(h) << 64 | u128::from(l)).collect();
-        let basket_times: Vec<Time> = file.get(&file.vector::<i64>("baskets.times", n)?).iter().map(|&t| Time(t)).collect();
+        let basket_times: Vec<Time> =
+            file.get(&file.vector::<i64>("baskets.times", n)?).iter().map(|&t| Time(t)).collect();
         let lines = file.get(&file.section::<u32>("lines.items")?);
         let n_lines = lines.len();
         let rises = offsets.windows(2).all(|w| w[0] <= w[1]);

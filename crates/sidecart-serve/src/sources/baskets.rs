@@ -14,7 +14,7 @@ pub(crate) fn similar_baskets(model: &Model, scratch: &mut Scratch) {
     let Some(tables) = model.baskets() else { return };
     for at in 0..scratch.basket.len() {
         let item = scratch.basket[at];
-        let weight = model.idf[item.index()];
+        let weight = model.rarity[item.index()];
         for &basket in model.postings(tables, item) {
             let score = &mut scratch.basket_scores[basket as usize];
             if *score == 0.0 {
@@ -36,7 +36,7 @@ pub(crate) fn similar_baskets(model: &Model, scratch: &mut Scratch) {
     let mut nearest = std::mem::replace(&mut scratch.nearest, sidecart_core::TopK::new(0));
     for found in nearest.sorted() {
         for &item in model.kept_basket(tables, u32::MAX - found.item.0) {
-            scratch.add(signal::BASKETS, item, found.score * model.idf[item as usize].sqrt());
+            scratch.add(signal::BASKETS, item, found.score * model.rarity_roots[item as usize]);
         }
     }
     scratch.nearest = nearest;

@@ -1,7 +1,8 @@
 use super::signal;
+use crate::elementary::ln;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::scratch::{BLOCKED, Scratch};
+use crate::scratch::Scratch;
 use crate::sections::EMBEDDING_OUTPUT;
 
 /// Scores items by the basket's vector (the pooled in-vectors of its items) times their
@@ -22,22 +23,27 @@ pub(crate) fn embeddings(model: &Model, n: usize, scratch: &mut Scratch) -> Resu
     if n_vectors == 0 {
         return Ok(());
     }
-    let scale = (n_vectors as f32).powf(-model.settings().embedding_pooling);
-    scratch.query_vector.iter_mut().for_each(|v| *v *= scale);
+    // n^-pooling; an exact 1 for one item.
+    let mut scale = [-model.settings().embedding_pooling * ln(f64::from(n_vectors)) as f32];
+    sidecart_kernels::exp(&mut scale);
+    scratch.query_vector.iter_mut().for_each(|v| *v *= scale[0]);
     let mut scan = std::mem::take(&mut scratch.scan);
-    let marks = &scratch.marks;
     let items = model.output_items(tables);
-    let found = tables
+    let outcome = tables
         .scan
-        .search(&scratch.query_vector, Some(&tables.bias), n, |row| marks[items[row as usize] as usize] & BLOCKED != 0, &mut scan)
+        .search(&scratch.query_vector, Some(&tables.bias), n, |row| scratch.is_blocked(items[row as usize]), &mut scan)
+        .map(|hits| {
+            let best = hits.first().map_or(0.0, |hit| hit.score);
+            let mut shares = std::mem::take(&mut scratch.exponentials);
+            shares.clear();
+            shares.extend(hits.iter().map(|hit| hit.score - best));
+            sidecart_kernels::exp(&mut shares);
+            for (hit, &share) in hits.iter().zip(&shares) {
+                scratch.add(signal::EMBEDDINGS, items[hit.row as usize], share);
+            }
+            scratch.exponentials = shares;
+        })
         .map_err(|source| Error::Kernel { section: EMBEDDING_OUTPUT, source });
-    if let Ok(hits) = &found {
-        let best = hits.first().map_or(0.0, |hit| hit.score);
-        for hit in *hits {
-            scratch.add(signal::EMBEDDINGS, items[hit.row as usize], (hit.score - best).exp());
-        }
-    }
-    let outcome = found.map(|_| ());
     scratch.scan = scan;
     outcome
 }

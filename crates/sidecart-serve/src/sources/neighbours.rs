@@ -15,17 +15,21 @@ pub(crate) fn neighbours(model: &Model, scratch: &mut Scratch) {
 
 /// The same, and beside the sum the 4-norm, which follows the strongest single neighbour: one good
 /// reason beats many weak ones when the customer looks for something new.
+///
+/// To be called before any other source, while all candidates are neighbours.
 pub(crate) fn neighbours_and_max(model: &Model, scratch: &mut Scratch) {
     for at in 0..scratch.basket.len() {
         let (items, scores) = model.neighbours(scratch.basket[at]);
         for (&item, &score) in items.iter().zip(scores) {
-            scratch.add(signal::NEIGHBOURS, item, score);
-            let square = score * score;
-            scratch.signals[signal::NEIGHBOURS_MAX][item as usize] += square * square;
+            if let Some(signals) = scratch.signals(item) {
+                let square = score * score;
+                signals[signal::NEIGHBOURS] += score;
+                signals[signal::NEIGHBOURS_MAX] += square * square;
+            }
         }
     }
-    for at in 0..scratch.touched.len() {
-        let value = &mut scratch.signals[signal::NEIGHBOURS_MAX][scratch.touched[at] as usize];
+    for candidate in &mut scratch.candidates {
+        let value = &mut candidate.signals[signal::NEIGHBOURS_MAX];
         *value = value.sqrt().sqrt();
     }
 }

@@ -10,8 +10,8 @@ pub(crate) fn popular(model: &Model, n: usize, scratch: &mut Scratch) {
         if left == 0 {
             break;
         }
-        if !scratch.is(item, crate::scratch::BLOCKED) {
-            scratch.add(signal::POPULAR, item, counts[item as usize] as f32);
+        if let Some(signals) = scratch.signals(item) {
+            signals[signal::POPULAR] = counts[item as usize] as f32;
             left -= 1;
         }
     }
