@@ -48,6 +48,8 @@ pub(crate) struct BasketTables {
     baskets: Lists,
     postings: Lists,
     pub(crate) n_baskets: usize,
+    /// One over the square root of each kept basket's size.
+    pub(crate) size_factors: Vec<f32>,
 }
 
 /// A pair of items that is bought together more often than chance explains.
@@ -83,6 +85,7 @@ pub struct Model {
     pub(crate) rarity_roots: Vec<f32>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and fresh texts")]
 fn model_error(section: &'static str, problem: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Model { section, problem, expected: expected.to_string(), got: got.to_string() }
 }
@@ -127,7 +130,7 @@ impl Lists {
         }
         // One pass for the maximum vectorises; a search for the first offender would not.
         let largest = container.get(&values).iter().fold(0, |most, &v| most.max(v));
-        if values.len() > 0 && largest as usize >= limit {
+        if !values.is_empty() && largest as usize >= limit {
             return Err(model_error(values_name, "a number is out of range", format!("< {limit}"), largest));
         }
         Ok(Self { offsets, values })
@@ -219,8 +222,9 @@ impl Model {
             .contains(names::BASKET_OFFSETS)
             .then(|| -> Result<_> {
                 let n_baskets = container.section::<u32>(names::BASKET_OFFSETS)?.len().saturating_sub(1);
+                let baskets = Lists::read(&container, names::BASKET_OFFSETS, names::BASKET_ITEMS, n_baskets, n_items)?;
+                let size = |basket| baskets.range(&container, basket).len().max(1) as f32;
                 Ok(BasketTables {
-                    baskets: Lists::read(&container, names::BASKET_OFFSETS, names::BASKET_ITEMS, n_baskets, n_items)?,
                     postings: Lists::read(
                         &container,
                         names::POSTING_OFFSETS,
@@ -229,6 +233,8 @@ impl Model {
                         n_baskets,
                     )?,
                     n_baskets,
+                    size_factors: (0..n_baskets).map(|basket| 1.0 / size(basket).sqrt()).collect(),
+                    baskets,
                 })
             })
             .transpose()?;

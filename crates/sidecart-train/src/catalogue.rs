@@ -36,7 +36,9 @@ impl Catalogue {
             .into());
         }
         let both = || bought.iter().chain(table.ids.iter());
-        let ids = match bought.kind() {
+        // A table without ids has a form all the same, which says nothing.
+        let kind = if bought.is_empty() { table.ids.kind() } else { bought.kind() };
+        let ids = match kind {
             IdKind::Int => IdTable::from_ints(
                 both().filter_map(|id| if let ExternalIdRef::Int(id) = id { Some(id) } else { None }).collect(),
             ),

@@ -1,5 +1,6 @@
 use sidecart_core::Cancelled;
 use sidecart_data::ErrorClass;
+use sidecart_eval::EvalError;
 
 use crate::counting::{CountingError, ParameterError};
 
@@ -32,7 +33,7 @@ pub enum Error {
     Serve(#[from] sidecart_serve::Error),
     /// The evaluation inside training failed.
     #[error(transparent)]
-    Eval(#[from] sidecart_eval::EvalError),
+    Eval(#[from] EvalError),
     /// Work was stopped on request.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -55,7 +56,9 @@ impl Error {
             sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
         };
         match self {
-            Self::Parameter { .. } | Self::Cancelled(_) => ErrorClass::Caller,
+            Self::Parameter { .. }
+            | Self::Cancelled(_)
+            | Self::Eval(EvalError::Parameter { .. } | EvalError::Cancelled(_)) => ErrorClass::Caller,
             Self::Counting(CountingError::TooManyLines { .. }) => ErrorClass::Environment,
             Self::Counting(_) | Self::Eval(_) | Self::Bug { .. } => ErrorClass::Bug,
             Self::Data(error) => error.class(),

@@ -12,7 +12,8 @@ pub struct HoldOut {
     pub before: Ledger,
     /// Hidden items of the baskets after.
     pub cases: CaseSet,
-    /// The past of every customer over the whole ledger; only what is before a case may be used.
+    /// The past of every customer as a service knows it: what an artifact of `before` stores, then
+    /// every basket held out. Only what is before a case may be used.
     pub histories: Vec<History>,
 }
 
@@ -25,6 +26,8 @@ pub struct HoldOutSpec {
     pub share: f64,
     /// How items are hidden.
     pub hide: HideOneParams,
+    /// Newest baskets that an artifact stores for each customer.
+    pub baskets_per_customer: usize,
 }
 
 /// Salt of the hash that chooses baskets where there is no time.
@@ -75,7 +78,14 @@ pub fn hold_out(
         fingerprint: Some(before.fingerprint()),
     };
     let cases = hide_one(&spec.hide, &facts, &test)?;
-    Ok(Some(HoldOut { cases, histories: customer_histories(ledger), before }))
+    let mut histories: Vec<History> =
+        customer_histories(&before).iter().map(|history| stored_history(history, spec.baskets_per_customer)).collect();
+    for basket in &test {
+        if let Some(customer) = basket.customer {
+            histories[customer.index()].push(basket.time, basket.items);
+        }
+    }
+    Ok(Some(HoldOut { cases, histories, before }))
 }
 
 /// Number of baskets of every item.
@@ -118,6 +128,38 @@ pub fn customer_histories(ledger: &Ledger) -> Vec<History> {
     histories
 }
 
+/// What an artifact stores of a customer's past: the `keep` newest baskets and, united into one at
+/// the time of the newest of them, what else the older ones held, so that everything ever bought
+/// stays known. Nothing for `keep == 0`. O(lines log lines).
+#[must_use]
+pub fn stored_history(history: &History, keep: usize) -> History {
+    let n_older = history.len().saturating_sub(keep);
+    if n_older == 0 {
+        return history.clone();
+    }
+    let mut stored = History::default();
+    if keep == 0 {
+        return stored;
+    }
+    let items_of = |positions: std::ops::Range<usize>| -> Vec<ItemId> {
+        let mut items: Vec<ItemId> = positions.flat_map(|at| history.get(at).items).copied().collect();
+        items.sort_unstable();
+        items.dedup();
+        items
+    };
+    let newer = items_of(n_older..history.len());
+    let mut older = items_of(0..n_older);
+    older.retain(|item| newer.binary_search(item).is_err());
+    if !older.is_empty() {
+        stored.push(history.get(n_older - 1).time, &older);
+    }
+    for at in n_older..history.len() {
+        let basket = history.get(at);
+        stored.push(basket.time, basket.items);
+    }
+    stored
+}
+
 /// Which items each customer has bought.
 pub struct OwnedItems {
     offsets: Vec<usize>,
@@ -149,5 +191,99 @@ impl OwnedItems {
     pub fn contains(&self, customer: CustomerId, item: ItemId) -> bool {
         let range = self.offsets[customer.index()]..self.offsets[customer.index() + 1];
         self.items[range].binary_search(&item).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sidecart_core::NoProgress;
+    use sidecart_data::config::{Paths, PurchasesConfig};
+    use sidecart_data::demo::{DemoParams, DemoShop};
+
+    fn shop() -> Ledger {
+        let folder = tempfile::tempdir().unwrap();
+        let params = DemoParams { n_customers: 80, n_weeks: 10, ..DemoParams::default() };
+        DemoShop::generate(&params).write_to(folder.path()).unwrap();
+        let path = Paths::One(folder.path().join("purchases.parquet"));
+        let config = PurchasesConfig { path, ..PurchasesConfig::default() };
+        sidecart_data::read_purchases(&config, Default::default(), &NoProgress).unwrap().0
+    }
+
+    fn spec(share: f64) -> HoldOutSpec {
+        HoldOutSpec { from: None, share, hide: HideOneParams::default(), baskets_per_customer: 5 }
+    }
+
+    #[test]
+    fn the_training_part_is_strictly_before_every_case() {
+        let ledger = shop();
+        let split = hold_out(&ledger, &spec(0.2), &|_| None).unwrap().unwrap();
+        let last = split.before.last_time().unwrap();
+        assert!(!split.cases.cases.is_empty() && split.before.n_baskets() > 0);
+        assert!(split.cases.cases.iter().all(|case| case.time > last));
+        assert_eq!(split.cases.facts.n_test_baskets + split.before.n_baskets(), ledger.n_baskets());
+        assert_eq!(split.cases.facts.data_fingerprint.as_deref(), Some(split.before.fingerprint().as_str()));
+    }
+
+    #[test]
+    fn a_past_is_what_is_stored_and_what_came_since() {
+        let ledger = shop();
+        let split = hold_out(&ledger, &spec(0.2), &|_| None).unwrap().unwrap();
+        let (whole, before) = (customer_histories(&ledger), customer_histories(&split.before));
+        let mut n_cut = 0;
+        for ((known, whole), before) in split.histories.iter().zip(&whole).zip(&before) {
+            let stored = stored_history(before, 5);
+            n_cut += usize::from(stored.len() < before.len());
+            assert_eq!(known.len(), stored.len() + whole.len() - before.len());
+            for at in 0..known.len() {
+                let newer = known.len() - 1 - at;
+                let same = newer < 5 + whole.len() - before.len();
+                assert!(!same || known.get(at) == whole.get(whole.len() - 1 - newer), "the newest stand as they were");
+            }
+        }
+        assert!(n_cut > 0, "some customer has more than five baskets");
+    }
+
+    #[test]
+    fn item_customers_count_each_customer_once() {
+        let ledger = shop();
+        let counts = count_item_customers(&ledger);
+        for item in 0..ledger.n_items() as u32 {
+            let holds = |b: &usize| ledger.baskets().get(*b).contains(&ItemId(item));
+            let mut buyers: Vec<_> =
+                (0..ledger.n_baskets()).filter(holds).map(|b| ledger.customer_of(b).ok_or(b)).collect();
+            buyers.sort_unstable();
+            buyers.dedup();
+            assert_eq!(counts[item as usize] as usize, buyers.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn everything_ever_bought_stays_known(
+            baskets in proptest::collection::vec(proptest::collection::btree_set(0u32..12, 0..4), 0..12),
+            keep in 0usize..14,
+        ) {
+            let mut history = History::default();
+            for (time, items) in (0..).zip(&baskets) {
+                let items: Vec<ItemId> = items.iter().map(|&i| ItemId(i)).collect();
+                history.push(Time(time), &items);
+            }
+            let stored = stored_history(&history, keep);
+            let bought = |h: &History| -> std::collections::BTreeSet<ItemId> {
+                h.as_of(Time(i64::MAX)).flat_map(|b| b.items.to_vec()).collect()
+            };
+            if keep == 0 && !history.is_empty() {
+                prop_assert!(stored.is_empty());
+            } else {
+                prop_assert_eq!(bought(&stored), bought(&history));
+                prop_assert!(stored.len() <= keep.saturating_add(1));
+            }
+            let n = keep.min(history.len());
+            for newer in 0..n {
+                prop_assert_eq!(stored.get(stored.len() - 1 - newer), history.get(history.len() - 1 - newer));
+            }
+        }
     }
 }

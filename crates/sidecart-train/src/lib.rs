@@ -22,6 +22,7 @@ pub use catalogue::Catalogue;
 pub use error::{Error, Result};
 pub use hold_out::{
     HoldOut, HoldOutSpec, OwnedItems, count_item_baskets, count_item_customers, customer_histories, hold_out,
+    stored_history,
 };
 pub use models::{Models, fit};
 pub use own::OwnParams;

@@ -21,7 +21,7 @@ pub struct Models {
     item_customers: Vec<u32>,
     popular: Vec<u32>,
     neighbours: Neighbours,
-    associations: Associations,
+    associations: Option<Associations>,
     embeddings: Option<Embeddings>,
     /// Items whose in-vectors are kept: everything that can stand in a basket.
     context_items: Vec<u32>,
@@ -66,15 +66,16 @@ pub fn fit(
     progress.end();
     cancelled()?;
     progress.begin("testing associations", 1, "models");
-    let associations = associations::find(&capped, ledger.basket_customers(), &params.associations)?;
+    let associations = params
+        .associations
+        .enabled
+        .then(|| associations::find(&capped, ledger.basket_customers(), &params.associations))
+        .transpose()?;
     progress.end();
     cancelled()?;
     let embeddings = if params.embeddings.enabled {
         let features = catalogue.features();
-        let checked = params
-            .embeddings
-            .check()
-            .map_err(|source| Error::Parameter { section: "embeddings", source })?;
+        let checked = params.embeddings.check().map_err(|source| Error::Parameter { section: "embeddings", source })?;
         Some(embeddings::train(ledger.baskets(), &features, &checked, seed, progress)?)
     } else {
         None
@@ -104,7 +105,9 @@ pub fn fit(
 fn id_key(catalogue: &Catalogue, item: u32) -> u64 {
     match catalogue.ids.get(item) {
         sidecart_core::ExternalIdRef::Int(id) => mix64(id as u64),
-        sidecart_core::ExternalIdRef::Text(id) => id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix64(h ^ u64::from(b))),
+        sidecart_core::ExternalIdRef::Text(id) => {
+            id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix64(h ^ u64::from(b)))
+        }
     }
 }
 
@@ -178,7 +181,7 @@ impl Models {
     /// Number of pairs that may be shown as bought together, each counted in both directions.
     #[must_use]
     pub fn n_associations(&self) -> usize {
-        self.associations.entries.len()
+        self.associations.as_ref().map_or(0, |a| a.entries.len())
     }
 
     /// Number of stored neighbours.
@@ -212,14 +215,28 @@ impl Models {
         writer.add_owned(sections::NEIGHBOUR_ITEMS, ids(&neighbours.items), &[nnz])?;
         writer.add(sections::NEIGHBOUR_SCORES, &neighbours.scores, &[nnz])?;
 
-        let shown = &self.associations.entries;
-        let nnz = shown.len();
-        writer.add_owned(sections::ASSOCIATION_OFFSETS, narrow(&self.associations.offsets)?, &[n + 1])?;
-        writer.add_owned(sections::ASSOCIATION_ITEMS, shown.iter().map(|a| a.item.0).collect::<Vec<u32>>(), &[nnz])?;
-        let customers: Vec<u32> = shown.iter().map(|a| a.n_customers).collect();
-        writer.add_owned(sections::ASSOCIATION_CUSTOMERS, customers, &[nnz])?;
-        writer.add_owned(sections::ASSOCIATION_BASKETS, shown.iter().map(|a| a.n_baskets).collect::<Vec<u32>>(), &[nnz])?;
-        writer.add_owned(sections::ASSOCIATION_LIFTS, shown.iter().map(|a| a.lift).collect::<Vec<f32>>(), &[nnz])?;
+        if let Some(found) = &self.associations {
+            let shown = &found.entries;
+            let nnz = shown.len();
+            writer.add_owned(sections::ASSOCIATION_OFFSETS, narrow(&found.offsets)?, &[n + 1])?;
+            writer.add_owned(
+                sections::ASSOCIATION_ITEMS,
+                shown.iter().map(|a| a.item.0).collect::<Vec<u32>>(),
+                &[nnz],
+            )?;
+            let customers: Vec<u32> = shown.iter().map(|a| a.n_customers).collect();
+            writer.add_owned(sections::ASSOCIATION_CUSTOMERS, customers, &[nnz])?;
+            writer.add_owned(
+                sections::ASSOCIATION_BASKETS,
+                shown.iter().map(|a| a.n_baskets).collect::<Vec<u32>>(),
+                &[nnz],
+            )?;
+            writer.add_owned(
+                sections::ASSOCIATION_LIFTS,
+                shown.iter().map(|a| a.lift).collect::<Vec<f32>>(),
+                &[nnz],
+            )?;
+        }
 
         if let Some(e) = &self.embeddings {
             let rows = |matrix: &[f32], items: &[u32]| -> Vec<f32> {
@@ -274,6 +291,8 @@ impl Models {
 fn narrow(offsets: &[u64]) -> Result<Vec<u32>> {
     offsets
         .iter()
-        .map(|&o| u32::try_from(o).map_err(|_| Error::Bug { what: format!("{o} list entries are more than 4294967295") }))
+        .map(|&o| {
+            u32::try_from(o).map_err(|_| Error::Bug { what: format!("{o} list entries are more than 4294967295") })
+        })
         .collect()
 }

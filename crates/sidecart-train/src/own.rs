@@ -8,7 +8,8 @@ use crate::counting::ParameterError;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OwnParams {
-    /// Newest baskets stored for each customer. Default 300, range 0 (none are stored) to 10000.
+    /// Newest baskets stored for each customer; what else the older ones held is stored as one
+    /// more. Default 300, range 0 (nothing is stored) to 10000.
     pub baskets_per_customer: u32,
     /// Age in days at which a past basket counts 1/e for frequency. Default 120, above 0.
     pub frequency_tau_days: f64,
@@ -53,5 +54,21 @@ impl OwnParams {
             ParameterError::require(value > 0.0 && value.is_finite(), name, "a number above 0", value)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_checked() {
+        assert!(OwnParams::default().check().is_ok());
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let params = OwnParams { together_tau_days: wrong, ..Default::default() };
+            assert_eq!(params.check().unwrap_err().name, "together_tau_days");
+        }
+        let params = OwnParams { baskets_per_customer: 10_001, ..Default::default() };
+        assert_eq!(params.check().unwrap_err().name, "baskets_per_customer");
     }
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
-use sidecart_core::{History, Progress};
+use sidecart_core::Progress;
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::hold_out::{HoldOutSpec, customer_histories, hold_out};
+use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history};
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
@@ -44,7 +44,8 @@ pub fn train(
             max_cases: mix.max_cases as usize,
             ..HideOneParams::default()
         };
-        hold_out(ledger, &HoldOutSpec { from: None, share: mix.inner_share, hide }, &|_| None)?
+        let baskets_per_customer = params.own.baskets_per_customer as usize;
+        hold_out(ledger, &HoldOutSpec { from: None, share: mix.inner_share, hide, baskets_per_customer }, &|_| None)?
     } else {
         None
     };
@@ -88,10 +89,10 @@ pub fn publish(
             kind: ledger.customers().kind(),
             n_items: catalogue.len() as u64,
         })?;
-        for (id, mut history) in ledger.customers().iter().zip(customer_histories(ledger)) {
-            history.keep_newest(keep);
-            if history != History::default() {
-                writer.push(id, &history)?;
+        for (id, history) in ledger.customers().iter().zip(customer_histories(ledger)) {
+            let stored = stored_history(&history, keep);
+            if !stored.is_empty() {
+                writer.push(id, &stored)?;
             }
         }
         staging.add_customers(writer)?;

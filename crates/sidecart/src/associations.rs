@@ -52,8 +52,8 @@ pub fn associations(dataset: &Dataset, config: &Config, level: Option<&str>) -> 
     let capped = CappedBaskets::new(&baskets, labels.len(), max_items, |basket, item| {
         line_hash(ledger.basket_keys()[basket], u64::from(item.0))
     });
-    let found = find(&capped, ledger.basket_customers(), &config.models.associations)
-        .map_err(sidecart_train::Error::from)?;
+    let found =
+        find(&capped, ledger.basket_customers(), &config.models.associations).map_err(sidecart_train::Error::from)?;
     Ok(AssociationTable { labels, found })
 }
 
@@ -64,7 +64,11 @@ fn column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Labels> {
         .iter()
         .chain(&table.attributes)
         .map(|labels| (labels.name.as_str(), labels))
-        .chain([("brand", &table.brand), ("manufacturer", &table.manufacturer)].into_iter().filter_map(|(n, l)| Some((n, l.as_ref()?))))
+        .chain(
+            [("brand", &table.brand), ("manufacturer", &table.manufacturer)]
+                .into_iter()
+                .filter_map(|(n, l)| Some((n, l.as_ref()?))),
+        )
         .collect();
     named.iter().find(|(n, _)| *n == name).map(|(_, labels)| *labels).ok_or_else(|| Error::Setting {
         key: "--level".into(),

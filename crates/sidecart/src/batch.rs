@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use sidecart_core::{EventLog, ExternalId, History, IdKind, ItemId, Progress, Scored, Time};
+use sidecart_core::{EventLog, History, ItemId, Progress, Scored, Time};
 use sidecart_data::config::{Paths, PurchasesConfig, TimeUnit};
 use sidecart_data::{Answer as AnswerRow, AnswerWriter, Query as FileQuery, ReadOptions, read_purchases, read_queries};
 use sidecart_serve::{HistoryReader, Mode, Query, Reason, Scorer, Source};
@@ -39,6 +39,8 @@ pub struct BatchSummary {
     pub n_offers: usize,
     /// Queries without an offer.
     pub n_empty: usize,
+    /// Queries with an offer, but fewer than asked for, because nothing else is left to offer.
+    pub n_short: usize,
     /// Basket items that the model does not know, left out.
     pub n_unknown_items: usize,
 }
@@ -46,7 +48,7 @@ pub struct BatchSummary {
 /// What became of a history file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LogSummary {
-    /// Baskets taken into the log.
+    /// Baskets with known items, taken into the log.
     pub n_baskets: usize,
     /// Baskets at or before the end of training, left out because the model knows them.
     pub n_known_baskets: usize,
@@ -59,7 +61,8 @@ pub struct LogSummary {
 /// Reads purchases made after training into an event log.
 ///
 /// # Errors
-/// Any error about the file; [`Error::EventLog`] beyond [`MAX_LOG_LINES`].
+/// Any error about the file; [`Error::Setting`] when its times or ids have another form than the
+/// model's, so that nothing could match; [`Error::EventLog`] beyond [`MAX_LOG_LINES`].
 pub fn read_event_log(
     scorer: &Scorer,
     path: &Path,
@@ -67,15 +70,15 @@ pub fn read_event_log(
     options: ReadOptions,
     progress: &dyn Progress,
 ) -> Result<(EventLog, LogSummary)> {
-    let config =
-        PurchasesConfig { path: Paths::One(path.to_path_buf()), time_unit, ..PurchasesConfig::default() };
+    let config = PurchasesConfig { path: Paths::One(path.to_path_buf()), time_unit, ..PurchasesConfig::default() };
     let (ledger, _) = read_purchases(&config, options, progress)?;
-    if ledger.clock() != scorer.model().clock() {
-        return Err(Error::Setting {
-            key: "--history".into(),
-            got: format!("times are {}", ledger.clock().name()),
-            expected: format!("{} as in training", scorer.model().clock().name()),
-        });
+    if ledger.n_baskets() > 0 {
+        let (got, expected) = (ledger.clock().name(), scorer.model().clock().name());
+        same_form(path, "times", &got, &expected)?;
+        same_form(path, "item ids", &ledger.items().kind(), &scorer.model().items().kind())?;
+    }
+    if let Some(expected) = scorer.customer_kind().filter(|_| !ledger.customers().is_empty()) {
+        same_form(path, "customer ids", &ledger.customers().kind(), &expected)?;
     }
     let known: Vec<Option<ItemId>> =
         ledger.items().iter().map(|id| scorer.model().items().find(id).map(ItemId)).collect();
@@ -96,11 +99,26 @@ pub fn read_event_log(
         items.clear();
         items.extend(bought.iter().filter_map(|item| known[item.index()]));
         summary.n_unknown_lines += bought.len() - items.len();
+        if items.is_empty() {
+            continue;
+        }
         summary.n_baskets += 1;
         log.record(ledger.customers().get(customer.0), time, &items)
             .map_err(|source| Error::EventLog { path: path.to_path_buf(), source })?;
     }
     Ok((log, summary))
+}
+
+/// Refuses a file whose times or ids have another form than the model's: nothing would match.
+fn same_form<T: PartialEq + std::fmt::Display>(path: &Path, what: &str, got: &T, expected: &T) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        key: path.display().to_string(),
+        got: format!("{what} of the form `{got}`"),
+        expected: format!("`{expected}` as in training"),
+    })
 }
 
 /// The time at which a query without one is asked: just after the end of training.
@@ -130,10 +148,12 @@ struct Answered {
     reason: Option<String>,
 }
 
-/// Answers every query of a Parquet file into another, in query order then rank.
+/// Answers every query of a Parquet file into another, in query order then rank. A query without
+/// an offer has one row of rank 0 that says why.
 ///
 /// # Errors
-/// Any error about the files or the queries.
+/// Any error about the files or the queries; [`Error::Setting`] when their ids have another form
+/// than the model's, so that none could match.
 pub fn recommend_batch(
     scorer: &Scorer,
     queries: &Path,
@@ -143,6 +163,13 @@ pub fn recommend_batch(
     progress: &dyn Progress,
 ) -> Result<BatchSummary> {
     let batch = read_queries(queries, options.time_unit)?;
+    if let Some(id) = batch.queries.iter().find_map(|query| query.items.first()) {
+        same_form(queries, "item ids", &id.as_ref().kind(), &scorer.model().items().kind())?;
+    }
+    let customer = batch.queries.iter().find_map(|query| query.customer.as_ref());
+    if let (Some(id), Some(expected)) = (customer, scorer.customer_kind()) {
+        same_form(queries, "customer ids", &id.as_ref().kind(), &expected)?;
+    }
     let (exclude, unknown) = find_items(scorer, &options.exclude);
     if !unknown.is_empty() {
         progress.note(&format!("--exclude names items the model does not know: {}", unknown.join(", ")));
@@ -160,12 +187,19 @@ pub fn recommend_batch(
             .collect::<Result<_>>()?;
         for (query, answer) in block.iter().zip(answered.into_iter().flatten()) {
             summary.n_unknown_items += answer.n_unknown;
-            write_answer(&mut writer, scorer, query, &answer, &mut summary)?;
+            summary.n_offers += answer.offers.len();
+            summary.n_empty += usize::from(answer.offers.is_empty());
+            summary.n_short += usize::from((1..options.k).contains(&answer.offers.len()));
+            write_answer(&mut writer, scorer, query, &answer)?;
         }
         progress.advance(block.len() as u64);
     }
     progress.end();
     writer.finish()?;
+    if summary.n_short > 0 {
+        progress
+            .note(&format!("{} queries have fewer than {} offers: nothing else is left", summary.n_short, options.k));
+    }
     Ok(summary)
 }
 
@@ -214,31 +248,32 @@ impl<'a> Session<'a> {
             .offers
             .iter()
             .enumerate()
-            .map(|(at, &offer)| (offer, self.scorer.explain(&query, offer.item), at >= answer.fallback_from))
+            .map(|(at, &offer)| match at >= answer.fallback_from {
+                true => (offer, self.scorer.explain_fallback(offer.item), true),
+                false => (offer, self.scorer.explain(&query, offer.item), false),
+            })
             .collect();
-        let reason = offers.is_empty().then(|| no_offer_reason(&query));
+        let reason = offers.is_empty().then(|| no_offer_reason(&query, n_unknown));
         Ok(Answered { offers, n_unknown, reason })
     }
 }
 
 /// Why a query has no offer.
-fn no_offer_reason(query: &Query<'_>) -> String {
-    match (query.using, query.basket.is_empty(), query.history.is_some()) {
-        (Source::Own | Source::OwnFrequency, _, false) => "nothing is known of the customer".into(),
-        (Source::Neighbours | Source::Embeddings | Source::Baskets, true, _) => {
+fn no_offer_reason(query: &Query<'_>, n_unknown: usize) -> String {
+    let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
+    match query.using {
+        Source::Own | Source::OwnFrequency if !knows_customer => "nothing is known of the customer at this time".into(),
+        Source::Neighbours | Source::Embeddings | Source::Baskets if query.basket.is_empty() && n_unknown > 0 => {
             "no item of the basket is known to the model".into()
         }
-        (using, ..) => format!("{using} has no candidate that is not excluded"),
+        Source::Neighbours | Source::Embeddings | Source::Baskets if query.basket.is_empty() => {
+            "the basket is empty".into()
+        }
+        using => format!("{using} has no candidate that is not excluded"),
     }
 }
 
-fn write_answer(
-    writer: &mut AnswerWriter,
-    scorer: &Scorer,
-    query: &FileQuery,
-    answer: &Answered,
-    summary: &mut BatchSummary,
-) -> Result<()> {
+fn write_answer(writer: &mut AnswerWriter, scorer: &Scorer, query: &FileQuery, answer: &Answered) -> Result<()> {
     let items = scorer.model().items();
     let row = AnswerRow {
         query_id: query.query_id,
@@ -253,12 +288,10 @@ fn write_answer(
         reason: None,
     };
     if answer.offers.is_empty() {
-        summary.n_empty += 1;
         writer.push(&AnswerRow { reason: answer.reason.as_deref(), ..row })?;
         return Ok(());
     }
     for (at, (offer, reason, fallback)) in answer.offers.iter().enumerate() {
-        summary.n_offers += 1;
         let text = reason.text(scorer.model());
         writer.push(&AnswerRow {
             rank: at as i32 + 1,
@@ -271,14 +304,4 @@ fn write_answer(
         })?;
     }
     Ok(())
-}
-
-/// Reads a customer id that a person typed, in the form of the model's customer ids: a number when
-/// it can be one and the items are numbers too or the id is found so.
-#[must_use]
-pub fn typed_customer(typed: &str, kind: IdKind) -> ExternalId {
-    match (kind, typed.trim().parse()) {
-        (IdKind::Int, Ok(id)) => ExternalId::Int(id),
-        _ => ExternalId::Text(typed.into()),
-    }
 }

@@ -104,7 +104,8 @@ pub struct EvaluateConfig {
     pub max_cases: usize,
     /// Items in fewer training baskets are never hidden. Default 5, at least 1.
     pub min_item_baskets: u32,
-    /// Items outside this many most popular ones are the tail. Default 1000.
+    /// Items outside this many most popular ones are the tail. Default 1000,
+    /// at least 1.
     pub head_items: usize,
     /// Bootstrap resamples behind the intervals. Default 1000, at least 100.
     pub resamples: u32,
@@ -193,8 +194,8 @@ impl Config {
     /// # Errors
     /// [`Error::ConfigFile`], [`Error::Config`] with line and valid names, or [`Error::Setting`].
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::ConfigFile { path: path.to_path_buf(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::ConfigFile { path: path.to_path_buf(), source })?;
         Self::parse(&text, path)
     }
 
@@ -250,6 +251,11 @@ impl Config {
         if e.max_cases == 0 {
             return setting("evaluate.max_cases", "0".into(), "a whole number of at least 1");
         }
+        for (key, got) in [("min_item_baskets", e.min_item_baskets as usize), ("head_items", e.head_items)] {
+            if got == 0 {
+                return setting(&format!("evaluate.{key}"), "0".into(), "a whole number of at least 1");
+            }
+        }
         if e.resamples < 100 {
             return setting("evaluate.resamples", e.resamples.to_string(), "a whole number of at least 100");
         }
@@ -257,5 +263,93 @@ impl Config {
             return setting("segments.by", "a column".into(), "a [customers] table to find it in");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        let error = Config::parse(&format!("{text}\n"), Path::new("shops/shop.toml")).unwrap_err();
+        assert_eq!(error.class(), sidecart_data::ErrorClass::Caller, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn unknown_keys_list_the_valid_ones() {
+        for (text, line, valid) in [
+            ("sead = 1", "line 1", ["`seed`", "`purchases`", "`models`", "`evaluate`"]),
+            ("seed = 1\n[purchases]\nbath = 'p'", "line 3", ["`path`", "`on_bad_row`", "`columns`", "`time_unit`"]),
+            ("[models.neighbours]\nper_itm = 3", "line 2", ["`per_item`", "`measure`", "`alpha`", "`beta`"]),
+            ("[models.neighbors]", "line 1", ["`neighbours`", "`associations`", "`embeddings`", "`mixture`"]),
+            (
+                "[models.mixture.weights]\nknown = []",
+                "line 2",
+                ["`completion_known`", "`completion_anonymous`", "`discovery_known`", "`discovery_anonymous`"],
+            ),
+            ("[evaluate]\nshare = 0.1", "line 2", ["`test_from`", "`test_share`", "`max_cases`", "`resamples`"]),
+            ("[items]\npaht = 'i'", "line 2", ["`path`", "`on_bad_row`", "`columns`", "unknown field `paht`"]),
+            (
+                "[models.neighbours]\nmeasure = 'cosin'",
+                "line 2",
+                ["`asymmetric-cosine`", "`cosine`", "`jaccard`", "`lift`"],
+            ),
+        ] {
+            let problem = problem(text);
+            assert!(problem.contains("shop.toml") && problem.contains(line), "{problem}");
+            assert!(valid.iter().all(|name| problem.contains(name)), "{problem}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_checked_with_their_keys() {
+        for (text, key) in [
+            ("[evaluate]\ntest_share = 0.95", "evaluate.test_share"),
+            ("[evaluate]\ntest_share = nan", "evaluate.test_share"),
+            ("[evaluate]\nmax_cases = 0", "evaluate.max_cases"),
+            ("[evaluate]\nmin_item_baskets = 0", "evaluate.min_item_baskets"),
+            ("[evaluate]\nhead_items = 0", "evaluate.head_items"),
+            ("[evaluate]\nresamples = 99", "evaluate.resamples"),
+            ("[segments]\nby = 'age'", "segments.by"),
+            ("[models.own]\nfrequency_tau_days = 0.0", "frequency_tau_days"),
+            ("[models.baskets]\nper_item = 0", "per_item"),
+            ("[models.mixture]\nmin_cases = 0", "min_cases"),
+        ] {
+            assert!(problem(text).contains(key), "{}", problem(text));
+        }
+    }
+
+    #[test]
+    fn one_weight_row_can_be_given_alone() {
+        let text = "[models.mixture.weights]\ncompletion_known = [1, 0, 0, 0, 0, 0, 0]\n";
+        let weights = Config::parse(text, Path::new("shop.toml")).unwrap().models.mixture.weights;
+        let default = ModelParams::default().mixture.weights;
+        assert_eq!(weights.completion_known, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(weights.discovery_known, default.discovery_known);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let text = "[purchases]\npath = ['a.parquet', '/b.parquet']\n[items]\npath = 'i.parquet'\n";
+        let config = Config::parse(text, Path::new("shops/shop.toml")).unwrap();
+        assert_eq!(config.purchases.path.as_slice(), [PathBuf::from("shops/a.parquet"), "/b.parquet".into()]);
+        assert_eq!(config.items.unwrap().path.as_slice(), [PathBuf::from("shops/i.parquet")]);
+    }
+
+    #[test]
+    fn a_test_time_is_read_by_the_clock() {
+        let from = |text: &str, clock| {
+            Config::parse(&format!("[evaluate]\ntest_from = {text}\n"), Path::new("x")).unwrap().evaluate.from(clock)
+        };
+        let day = Time::parse("2017-11-01").unwrap();
+        for text in ["2017-11-01", "'2017-11-01'", "2017-11-01T00:00:00"] {
+            assert_eq!(from(text, Clock::Calendar).unwrap(), Some(day), "{text}");
+        }
+        assert_eq!(from("640", Clock::Days).unwrap(), Some(Time(640 * sidecart_core::MICROS_PER_DAY)));
+        assert_eq!(from("640", Clock::Order).unwrap(), Some(Time(640)));
+        for (text, clock) in [("640", Clock::Calendar), ("'soon'", Clock::Order), ("1", Clock::None)] {
+            assert!(from(text, clock).unwrap_err().to_string().contains("evaluate.test_from"));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sidecart_core::{CustomerId, Progress};
+use sidecart_data::config::SideTableConfig;
 use sidecart_data::{
     CustomerTable, Error as DataError, IngestSummary, ItemTable, Labels, Ledger, Promotion, ReadOptions,
     read_customers, read_items, read_promotions, read_purchases,
@@ -89,8 +90,11 @@ impl Dataset {
         let mut summaries: Vec<(&'static str, IngestSummary)> = summary.map(|s| ("purchases", s)).into_iter().collect();
         let purchases = statistics.first().map_or(first_path(&config.purchases.path), PathBuf::as_path);
         let mut items = ItemTable::default();
+        // Integer times count the same in all tables.
+        let timed =
+            |table: &SideTableConfig| SideTableConfig { time_unit: config.purchases.time_unit, ..table.clone() };
         if let Some(table) = &config.items {
-            let (read, summary) = read_items(table)?;
+            let (read, summary) = read_items(&timed(table))?;
             summaries.push(("items", summary));
             items = read;
         }
@@ -115,7 +119,7 @@ impl Dataset {
         }
         let mut promotions = Vec::new();
         if let Some(table) = &config.promotions {
-            let (read, summary) = read_promotions(table, &catalogue.ids)?;
+            let (read, summary) = read_promotions(&timed(table), &catalogue.ids)?;
             summaries.push(("promotions", summary));
             promotions = read;
         }

@@ -36,8 +36,20 @@ pub enum Error {
         expected: String,
     },
     /// Evaluation needs a time to split at.
-    #[error("all baskets have one time, so the history cannot be split; map a `timestamp` column or set [evaluate] test_from")]
+    #[error(
+        "all baskets have one time, so the history cannot be split; map a `timestamp` column or set [evaluate] test_from"
+    )]
     NoSplit,
+    /// No item can be hidden in a test basket.
+    #[error(
+        "none of the {n_test_baskets} test baskets can be a question ({needed}); move [evaluate] test_from or test_share, or lower [evaluate] min_item_baskets"
+    )]
+    NoCases {
+        /// Number of test baskets.
+        n_test_baskets: usize,
+        /// What a basket would have to hold.
+        needed: &'static str,
+    },
     /// Reading tables failed.
     #[error(transparent)]
     Data(#[from] sidecart_data::Error),
@@ -75,7 +87,7 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::ConfigFile { .. } | Self::Config { .. } | Self::Setting { .. } => ErrorClass::Caller,
-            Self::NoSplit => ErrorClass::Data,
+            Self::NoSplit | Self::NoCases { .. } => ErrorClass::Data,
             Self::Data(error) => error.class(),
             Self::Train(error) => error.class(),
             Self::Serve(error) => match error.class() {

@@ -52,15 +52,8 @@ impl RankSession for Session<'_> {
     fn rank(&mut self, query: EvalQuery<'_>, k: usize, out: &mut Vec<ItemId>) -> Result<(), RankError> {
         let r = self.ranker;
         let history = query.customer.filter(|_| r.with_customer).map(|c| &r.histories[c.index()]);
-        let query = Query {
-            basket: query.basket,
-            history,
-            time: query.time,
-            k,
-            mode: r.mode,
-            using: r.using,
-            exclude: &[],
-        };
+        let query =
+            Query { basket: query.basket, history, time: query.time, k, mode: r.mode, using: r.using, exclude: &[] };
         let answer = r.scorer.recommend(&query, &mut self.scratch)?;
         out.clear();
         out.extend(answer.offers.iter().map(|o| o.item));
@@ -74,26 +67,34 @@ impl RankSession for Session<'_> {
 /// In [`Mode::Discovery`] only items new to the customer are hidden targets.
 ///
 /// # Errors
-/// [`Error::NoSplit`] where the history cannot be cut, and any error of training or evaluation.
+/// [`Error::NoSplit`] where the history cannot be cut, [`Error::NoCases`] where no test basket can
+/// be a question, [`Error::Setting`] for a part that is switched off, and any error of training or
+/// evaluation.
 pub fn evaluate(
     dataset: &Dataset,
     config: &Config,
     request: EvaluateRequest,
     progress: &dyn Progress,
 ) -> Result<Report> {
+    check_enabled(request.using, config)?;
     let ledger = &dataset.ledger;
     let spec = HoldOutSpec {
         from: config.evaluate.from(ledger.clock())?,
         share: config.evaluate.test_share,
         hide: config.evaluate.hide(config.seed),
+        baskets_per_customer: config.models.own.baskets_per_customer as usize,
     };
     let segment_of = |customer| dataset.segments.as_ref().and_then(|s| s.of(customer));
     let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::NoSplit)?;
+    let mut needed = "two items that enough training baskets hold";
     if request.mode == Mode::Discovery {
         keep_new(&mut split.cases);
+        needed = "a hidden item that is new to a known customer";
     }
-    let trained =
-        sidecart_train::train(&split.before, &dataset.catalogue, &config.models, config.seed, progress)?;
+    if split.cases.cases.is_empty() {
+        return Err(Error::NoCases { n_test_baskets: split.cases.facts.n_test_baskets, needed });
+    }
+    let trained = sidecart_train::train(&split.before, &dataset.catalogue, &config.models, config.seed, progress)?;
     let scorer = trained.models.scorer(&split.before, &dataset.catalogue)?;
     let fingerprint = split.before.fingerprint();
     let ranker = |name: &str, using: Source, with_customer: bool| ScorerRanker {
@@ -131,12 +132,32 @@ pub fn evaluate(
     Ok(evaluation.run(&config.evaluate.measure(config.seed), progress)?)
 }
 
+/// Refuses, before anything is trained, a part that the configuration switches off.
+fn check_enabled(using: Option<Source>, config: &Config) -> Result<()> {
+    let (enabled, section) = match using {
+        Some(Source::Embeddings) => (config.models.embeddings.enabled, "embeddings"),
+        Some(Source::Baskets) => (config.models.baskets.enabled, "baskets"),
+        _ => return Ok(()),
+    };
+    if enabled {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        key: format!("models.{section}.enabled"),
+        got: "false".into(),
+        expected: format!("true where {section} are measured alone"),
+    })
+}
+
+/// Keeps the cases whose hidden item is new to its customer; the others count as left out.
 fn keep_new(set: &mut CaseSet) {
+    let n_before = set.cases.len();
     set.cases.retain(|case| case.is_new);
+    set.facts.n_unsampled_baskets += n_before - set.cases.len();
     let mut customers: Vec<_> = set.cases.iter().filter_map(|c| c.customer).collect();
     customers.sort_unstable();
     customers.dedup();
-    set.facts.n_cases = set.cases.len() as _;
+    set.facts.n_cases = set.cases.len();
     set.facts.n_anonymous_cases = 0;
-    set.facts.n_customers = customers.len() as _;
+    set.facts.n_customers = customers.len();
 }

@@ -23,17 +23,21 @@ mod config;
 mod dataset;
 mod error;
 mod evaluation;
+mod reference;
+mod threads;
 mod training;
 
 pub use associations::{AssociationTable, associations};
 pub use batch::{
     BatchOptions, BatchSummary, CROSS_SELL, LogSummary, MAX_LOG_LINES, default_time, find_items, read_event_log,
-    recommend_batch, typed_customer,
+    recommend_batch,
 };
 pub use config::{Config, EvaluateConfig, SegmentColumns, SegmentsConfig, TimeText, expected_time, parse_time};
 pub use dataset::{Dataset, Segments, read_ledger};
 pub use error::{Error, Result};
 pub use evaluation::{EvaluateRequest, evaluate};
+pub use reference::{Key, REFERENCE};
+pub use threads::use_threads;
 pub use training::{publish, train};
 
 pub use sidecart_artifact as artifact;
@@ -42,7 +46,8 @@ pub use sidecart_data as data;
 pub use sidecart_eval as eval;
 pub use sidecart_serve as serve;
 pub use sidecart_train as models;
-mod threads;
-pub use threads::use_threads;
-mod reference;
-pub use reference::{Key, REFERENCE};
+
+// The README's code is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -13,8 +13,8 @@ use crate::format::{count, table};
 /// Baskets that the demo answers.
 const BASKETS: [(&str, &[&str]); 4] = [
     ("Somebody puts a phone into the cart", &["phone-s22"]),
-    ("Somebody furnishes a bedroom", &["mattress-memory-160", "bed-frame-oak-160"]),
-    ("Somebody buys a car", &["car-compact"]),
+    ("Somebody furnishes a bedroom", &["mattress-memory-160"]),
+    ("Somebody buys a car", &["car-suv"]),
     ("Somebody comes for a manicure", &["manicure"]),
 ];
 
@@ -65,10 +65,8 @@ pub(crate) fn run(session: &Session, args: &DemoArgs) -> Result<()> {
     for (what, ids) in BASKETS {
         let basket: Vec<ItemId> =
             ids.iter().filter_map(|id| scorer.model().items().find_text(id).map(ItemId)).collect();
-        if basket.is_empty() {
-            continue;
-        }
-        let query = Query { basket: &basket, k: 4, ..Query::default() };
+        anyhow::ensure!(basket.len() == ids.len(), "the demo shop sells {ids:?}");
+        let query = Query { basket: &basket, k: 3, ..Query::default() };
         let answer = scorer.recommend(&query, &mut scratch).map_err(sidecart::Error::from)?;
         let rows: Vec<Vec<String>> = answer
             .offers

@@ -39,17 +39,20 @@ pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
             let done = sidecart::recommend_batch(&scorer, queries, log.as_ref(), output, &options, &session.progress)?;
             let facts = json!({
                 "queries": done.n_queries, "offers": done.n_offers, "queries_without_offer": done.n_empty,
+                "queries_with_fewer_than_k": done.n_short,
                 "unknown_basket_items": done.n_unknown_items, "output": output,
             });
             if args.json {
                 return print(&facts.to_string());
             }
             print(&format!(
-                "{} offers for {} queries are in {} ({} queries without an offer, {} basket items unknown to the model)",
+                "{} offers for {} queries are in {} ({} queries without an offer, {} with fewer than {}, {} basket items unknown to the model)",
                 done.n_offers,
                 done.n_queries,
                 output.display(),
                 done.n_empty,
+                done.n_short,
+                args.k,
                 done.n_unknown_items
             ))
         }
@@ -110,11 +113,11 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
         .offers
         .iter()
         .enumerate()
-        .map(|(at, offer)| Offer {
-            item: offer.item,
-            score: offer.score,
-            reason: scorer.explain(&query, offer.item),
-            fallback: at >= answer.fallback_from,
+        .map(|(at, offer)| {
+            let fallback = at >= answer.fallback_from;
+            let reason =
+                if fallback { scorer.explain_fallback(offer.item) } else { scorer.explain(&query, offer.item) };
+            Offer { item: offer.item, score: offer.score, reason, fallback }
         })
         .collect();
     if offers.len() < args.k {

@@ -26,8 +26,7 @@ pub(crate) fn similar_baskets(model: &Model, scratch: &mut Scratch) {
     scratch.nearest.reset(model.settings().nearest_baskets as usize);
     for at in 0..scratch.touched_baskets.len() {
         let basket = scratch.touched_baskets[at];
-        let size = model.kept_basket(tables, basket).len() as f32;
-        let score = scratch.basket_scores[basket as usize] / size.sqrt();
+        let score = scratch.basket_scores[basket as usize] * tables.size_factors[basket as usize];
         scratch.basket_scores[basket as usize] = 0.0;
         // Later baskets have greater numbers; of equals the newest should stay.
         scratch.nearest.offer(ItemId(u32::MAX - basket), score);
@@ -36,8 +35,12 @@ pub(crate) fn similar_baskets(model: &Model, scratch: &mut Scratch) {
     let mut nearest = std::mem::replace(&mut scratch.nearest, sidecart_core::TopK::new(0));
     for found in nearest.sorted() {
         for &item in model.kept_basket(tables, u32::MAX - found.item.0) {
-            scratch.add(signal::BASKETS, item, found.score * model.rarity_roots[item as usize]);
+            scratch.add(signal::BASKETS, item, found.score);
         }
     }
     scratch.nearest = nearest;
+    // The factor of an item is the same in every vote, so it is applied once.
+    for candidate in &mut scratch.candidates {
+        candidate.signals[signal::BASKETS] *= model.rarity_roots[candidate.item as usize];
+    }
 }

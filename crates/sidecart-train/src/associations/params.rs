@@ -6,6 +6,8 @@ use crate::counting::ParameterError;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AssociationParams {
+    /// Whether pairs are tested for a trained model; without it no pair is shown. Default true.
+    pub enabled: bool,
     /// Expected share of chance pairs among those shown. Default 0.05, range 0.0001 to 0.5.
     pub false_discovery_rate: f64,
     /// Fewest customers with both items in one basket. Default 5, at least 1.
@@ -22,7 +24,14 @@ pub struct AssociationParams {
 
 impl Default for AssociationParams {
     fn default() -> Self {
-        Self { false_discovery_rate: 0.05, min_customers: 5, min_lift: 1.2, per_item: 50, min_item_customers: 5 }
+        Self {
+            enabled: true,
+            false_discovery_rate: 0.05,
+            min_customers: 5,
+            min_lift: 1.2,
+            per_item: 50,
+            min_item_customers: 5,
+        }
     }
 }
 

@@ -3,5 +3,8 @@
 mod algorithm;
 mod params;
 
+#[cfg(test)]
+mod tests;
+
 pub use algorithm::{KeptBaskets, fit};
 pub use params::BasketParams;

@@ -203,7 +203,7 @@ impl PairCounter {
         for (position, posting) in (begin..end).zip(&postings[begin..end]) {
             if let Some(ahead) = postings.get(position + PREFETCH_POSTINGS) {
                 prefetch_read(contents, ahead.start as usize);
-                prefetch_read(contents, ahead.stop as usize - 1);
+                prefetch_read(contents, (ahead.stop as usize).saturating_sub(1));
             }
             let words = &contents[posting.start as usize..posting.stop as usize];
             if let &[label, ref ranks @ ..] = words {

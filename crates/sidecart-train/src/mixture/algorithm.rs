@@ -1,10 +1,11 @@
 use rayon::prelude::*;
 use serde::Serialize;
-use sidecart_core::{History, ItemId, Progress};
+use sidecart_core::{Cancelled, History, ItemId, Progress};
 use sidecart_eval::Case;
 use sidecart_serve::{MixtureWeights, Mode, N_SIGNALS, Query, Scorer, Weights};
 
 use super::MixtureParams;
+use crate::counting::ln;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
 
@@ -20,6 +21,7 @@ pub struct Tuning {
 }
 
 /// Candidates of one case: normalised signals, and which row is the hidden item.
+#[derive(Clone, Debug)]
 struct CaseTable {
     rows: Vec<Weights>,
     items: Vec<ItemId>,
@@ -58,16 +60,20 @@ pub fn tune(scorer: &Scorer, split: &HoldOut, params: &MixtureParams, progress: 
     tuning.n_cases = cases.len();
     let known: Vec<&Case> = cases.iter().copied().filter(|c| has_past(split, c)).collect();
     let new: Vec<&Case> = known.iter().copied().filter(|c| c.is_new).collect();
+    let discounts = discounts();
     progress.begin("tuning the mixture", 3, "situations");
     for (name, cases, mode, with_history) in [
         ("completion_anonymous", &cases, Mode::Completion, false),
         ("completion_known", &known, Mode::Completion, true),
         ("discovery_known", &new, Mode::Discovery, true),
     ] {
+        if progress.is_cancelled() {
+            return Err(Cancelled.into());
+        }
         if cases.len() >= params.min_cases as usize {
             let start = *params.weights.of(mode, with_history);
             let tables = tables(scorer, split, cases, mode, with_history)?;
-            let (weights, before, after) = ascend(&tables, start, params.rounds);
+            let (weights, before, after) = ascend(&tables, start, params.rounds, &discounts);
             tuning.gains.push((name, before, after));
             match name {
                 "completion_anonymous" => {
@@ -93,13 +99,7 @@ fn has_past(split: &HoldOut, case: &Case) -> bool {
     history_of(split, case).is_some_and(|h| h.as_of(case.time).len() > 0)
 }
 
-fn tables(
-    scorer: &Scorer,
-    split: &HoldOut,
-    cases: &[&Case],
-    mode: Mode,
-    with_history: bool,
-) -> Result<Vec<CaseTable>> {
+fn tables(scorer: &Scorer, split: &HoldOut, cases: &[&Case], mode: Mode, with_history: bool) -> Result<Vec<CaseTable>> {
     cases
         .par_chunks(64)
         .map(|chunk| {
@@ -147,7 +147,9 @@ impl CaseTable {
         }
     }
 
-    fn gain(&self, weights: &Weights) -> f64 {
+    /// The discount of the hidden item's rank; 0 where it is no candidate, has no score or ranks
+    /// beyond [`DEPTH`].
+    fn gain(&self, weights: &Weights, discounts: &[f64; DEPTH]) -> f64 {
         let Some(target) = self.target else { return 0.0 };
         let score = |row: &Weights| -> f32 { weights.iter().zip(row).map(|(w, x)| w * x).sum() };
         let mine = score(&self.rows[target]);
@@ -163,29 +165,34 @@ impl CaseTable {
                 theirs > mine || (theirs == mine && **item < self.items[target])
             })
             .count();
-        if better < DEPTH { 1.0 / ((better + 2) as f64).log2() } else { 0.0 }
+        discounts.get(better).copied().unwrap_or(0.0)
     }
 }
 
-fn objective(tables: &[CaseTable], weights: &Weights) -> f64 {
-    let gains: Vec<f64> = tables.par_iter().map(|t| t.gain(weights)).collect();
+/// `1 / log2(rank + 1)` for the ranks from 1, by IEEE arithmetic alone.
+fn discounts() -> [f64; DEPTH] {
+    std::array::from_fn(|better| ln(2.0) / ln((better + 2) as f64))
+}
+
+fn objective(tables: &[CaseTable], weights: &Weights, discounts: &[f64; DEPTH]) -> f64 {
+    let gains: Vec<f64> = tables.par_iter().map(|t| t.gain(weights, discounts)).collect();
     gains.iter().sum::<f64>() / tables.len().max(1) as f64
 }
 
-fn ascend(tables: &[CaseTable], start: Weights, rounds: u32) -> (Weights, f64, f64) {
+/// Coordinate ascent; the weights it ends at (their sum is one), the objective before and after.
+fn ascend(tables: &[CaseTable], start: Weights, rounds: u32, discounts: &[f64; DEPTH]) -> (Weights, f64, f64) {
     let mut weights = start;
-    let before = objective(tables, &weights);
+    let before = objective(tables, &weights, discounts);
     let mut best = before;
     for _ in 0..rounds {
         let at_start = best;
         for signal in 0..N_SIGNALS {
             let old = weights[signal];
-            let trials: Vec<f32> =
-                if old > 0.0 { FACTORS.iter().map(|f| f * old).collect() } else { VALUES.to_vec() };
+            let trials: Vec<f32> = if old > 0.0 { FACTORS.iter().map(|f| f * old).collect() } else { VALUES.to_vec() };
             let mut chosen = old;
             for trial in trials {
                 weights[signal] = trial;
-                let value = objective(tables, &weights);
+                let value = objective(tables, &weights, discounts);
                 if value > best + LEAST_GAIN {
                     best = value;
                     chosen = trial;
@@ -199,4 +206,88 @@ fn ascend(tables: &[CaseTable], start: Weights, rounds: u32) -> (Weights, f64, f
     }
     let sum: f32 = weights.iter().sum();
     (weights.map(|w| w / sum), before, best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn table() -> impl Strategy<Value = CaseTable> {
+        let signal = prop_oneof![Just(0.0f32), Just(0.25f32), 0.0f32..1.0];
+        let row = prop::array::uniform7(signal);
+        (proptest::collection::btree_map(0u32..300, row, 1..150), 0u32..300).prop_map(|(rows, target)| {
+            CaseTable::new(rows.into_iter().map(|(item, row)| (ItemId(item), row)).collect(), ItemId(target))
+        })
+    }
+
+    fn weights() -> impl Strategy<Value = Weights> {
+        prop::array::uniform7(prop_oneof![Just(0.0f32), 0.01f32..2.0])
+    }
+
+    /// The discount of the target's place in the fully sorted list.
+    fn gain_by_sorting(table: &CaseTable, weights: &Weights) -> f64 {
+        let Some(target) = table.target else { return 0.0 };
+        let score = |row: &Weights| -> f32 { weights.iter().zip(row).map(|(w, x)| w * x).sum() };
+        let mut order: Vec<(f32, ItemId)> = table.rows.iter().map(score).zip(table.items.iter().copied()).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let rank = order.iter().position(|(_, item)| *item == table.items[target]).unwrap() + 1;
+        let has_score = order[rank - 1].0 > 0.0;
+        if has_score && rank <= DEPTH { 1.0 / ((rank + 1) as f64).log2() } else { 0.0 }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_gain_is_the_discount_of_the_rank(table in table(), weights in weights()) {
+            let gain = table.gain(&weights, &discounts());
+            prop_assert!((gain - gain_by_sorting(&table, &weights)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn tuning_never_loses(tables in proptest::collection::vec(table(), 1..12), start in weights()) {
+            prop_assume!(start.iter().sum::<f32>() > 0.0);
+            let discounts = discounts();
+            let (tuned, before, after) = ascend(&tables, start, 2, &discounts);
+            prop_assert_eq!(before, objective(&tables, &start, &discounts));
+            prop_assert!(after >= before);
+            prop_assert!(tuned.iter().all(|w| *w >= 0.0) && (tuned.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn the_signal_that_knows_the_answer_wins() {
+        // The target leads by signal 2 alone; signal 0 misleads.
+        let tables: Vec<CaseTable> = (0..20)
+            .map(|case| {
+                let rows = (0..30).map(|item| {
+                    let mut row = [0.0; N_SIGNALS];
+                    row[0] = if item == case { 0.0 } else { 1.0 / 30.0 };
+                    row[2] = if item == case { 0.5 } else { 0.02 };
+                    (ItemId(item), row)
+                });
+                CaseTable::new(rows.collect(), ItemId(case))
+            })
+            .collect();
+        let mut start = [0.0; N_SIGNALS];
+        start[0] = 1.0;
+        let (tuned, before, after) = ascend(&tables, start, 3, &discounts());
+        assert!(before < 0.3 && (after - 1.0).abs() < 1e-12, "{before} {after}");
+        assert!(tuned[2] > 0.0);
+    }
+
+    #[test]
+    fn the_best_of_every_signal_and_the_target_are_kept() {
+        let rows = (0..1_000u32).map(|item| {
+            let mut row = [0.0; N_SIGNALS];
+            row[1] = 1.0 / (item + 1) as f32;
+            row[4] = item as f32;
+            (ItemId(item), row)
+        });
+        let table = CaseTable::new(rows.collect(), ItemId(500));
+        let expected: Vec<u32> = (0..60).chain([500]).chain(940..1_000).collect();
+        assert_eq!(table.items.iter().map(|i| i.0).collect::<Vec<_>>(), expected);
+        assert_eq!(table.target, Some(60));
+    }
 }

@@ -49,9 +49,28 @@ impl MixtureParams {
         let all = [&w.completion_known, &w.completion_anonymous, &w.discovery_known, &w.discovery_anonymous];
         for weights in all {
             let sum: f32 = weights.iter().sum();
-            let good = weights.iter().all(|w| w.is_finite() && *w >= 0.0) && sum > 0.0;
-            ParameterError::require(good, "weights", "weights >= 0, not all of them 0", format!("{weights:?}"))?;
+            let good = weights.iter().all(|w| *w >= 0.0) && sum > 0.0 && sum.is_finite();
+            ParameterError::require(good, "weights", "finite numbers >= 0, not all of them 0", format!("{weights:?}"))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_checked() {
+        assert!(MixtureParams::default().check().is_ok());
+        for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::MAX] {
+            let mut params = MixtureParams::default();
+            params.weights.discovery_known = [wrong; 7];
+            assert_eq!(params.check().unwrap_err().name, "weights", "{wrong}");
+        }
+        for wrong in [0.0, 0.6, f64::NAN] {
+            let params = MixtureParams { inner_share: wrong, ..Default::default() };
+            assert_eq!(params.check().unwrap_err().name, "inner_share");
+        }
     }
 }
