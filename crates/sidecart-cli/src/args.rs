@@ -107,7 +107,7 @@ pub(crate) struct TrainArgs {
     /// Promotion calendar
     #[arg(long, value_name = "PATH", requires = "purchases")]
     pub(crate) promotions: Option<PathBuf>,
-    /// Model folder; versions are written below it [default: models/<name of the configuration>]
+    /// Model folder; versions are written below it [default: models/ and the name of the configuration file]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as JSON
