@@ -18,9 +18,10 @@ use arrow_array::{
 };
 use error_text::assert_error;
 use parquet_files::{Columns, days, floats, ints, texts, write};
+use sidecart_core::ErrorClass;
 use sidecart_core::{Clock, ExternalIdRef, IdTable, ItemId, Money, NoProgress, Quantity};
 use sidecart_data::config::{ColumnSpec, OnBadRow, Paths, PurchasesConfig, TimeUnit};
-use sidecart_data::{Error, ErrorClass, IngestSummary, Ledger, ReadOptions, Rule, read_purchases};
+use sidecart_data::{Error, IngestSummary, Ledger, ReadOptions, Rule, read_purchases};
 use tempfile::TempDir;
 
 /// Four good rows: two baskets of customer 7, one of customer 8.

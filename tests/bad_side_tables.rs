@@ -12,9 +12,10 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, BinaryArray, ListArray, TimestampMicrosecondArray};
 use error_text::assert_error;
 use parquet_files::{Columns, days, floats, ints, texts, write};
+use sidecart_core::ErrorClass;
 use sidecart_core::{IdTable, MICROS_PER_DAY, Money, Time};
 use sidecart_data::config::{ColumnSpec, OnBadRow, Paths, SideTableConfig, TimeUnit};
-use sidecart_data::{ErrorClass, Rule, read_customers, read_items, read_promotions, read_queries};
+use sidecart_data::{Rule, read_customers, read_items, read_promotions, read_queries};
 use tempfile::TempDir;
 
 fn side_table(columns: &Columns, change: impl Fn(&mut SideTableConfig)) -> (TempDir, SideTableConfig) {

@@ -1,6 +1,7 @@
 //! What an error of the data crate must look like.
 
-use sidecart_data::{Error, ErrorClass};
+use sidecart_core::ErrorClass;
+use sidecart_data::Error;
 
 /// Checks the class of an error and that its text names all parts.
 #[track_caller]

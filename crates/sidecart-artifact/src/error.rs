@@ -1,19 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use sidecart_core::IdTableError;
-
-/// Who has to act on an error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ErrorClass {
-    /// The call named something that does not exist.
-    Caller,
-    /// A file is not what it should be.
-    Data,
-    /// The machine: disk, memory, permissions.
-    Environment,
-    /// The program that writes the artifact contradicts itself.
-    Bug,
-}
+use sidecart_core::{ErrorClass, IdTableError};
 
 /// Why an artifact could not be written or read.
 #[derive(Debug, thiserror::Error)]

@@ -53,7 +53,7 @@ pub use customers::{
     CUSTOMERS_PER_SHARD, CustomerStore, CustomersSpec, CustomersWriter, MAX_RECORD_BYTES, MAX_SHARDS, RecordScratch,
     shard_count,
 };
-pub use error::{Error, ErrorClass};
+pub use error::Error;
 pub use id_tables::{read_id_table, read_texts, write_id_table, write_texts};
 pub use model::{
     CURRENT_FILE, CUSTOMERS_FOLDER, Draft, FORMAT, FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, MODEL_FILE, Manifest,

@@ -67,7 +67,7 @@ pub(crate) enum Command {
 
 #[derive(ClapArgs, Debug)]
 pub(crate) struct DemoArgs {
-    /// Folder for the tables and the model
+    /// Folder for the tables and, in models/shop, the model
     #[arg(long, value_name = "DIR", default_value = "sidecart-demo")]
     pub(crate) out: PathBuf,
     /// Another seed gives another shop of the same kind
@@ -98,7 +98,7 @@ pub(crate) struct TrainArgs {
     /// Purchases, without a configuration file: a file, folder or glob
     #[arg(long, value_name = "PATH", conflicts_with = "config", requires = "out")]
     pub(crate) purchases: Option<PathBuf>,
-    /// Item table
+    /// Item table: a file, folder or glob
     #[arg(long, value_name = "PATH", requires = "purchases")]
     pub(crate) items: Option<PathBuf>,
     /// Customer table
@@ -127,7 +127,7 @@ pub(crate) enum ModeArg {
 pub(crate) enum KindArg {
     /// Something to add to the basket
     CrossSell,
-    /// Whatever the model can offer
+    /// Whatever the model can offer, which is something to add
     Any,
 }
 
@@ -169,7 +169,8 @@ pub(crate) struct RecommendArgs {
     /// Who asks
     #[arg(long, value_name = "ID")]
     pub(crate) customer: Option<String>,
-    /// When; 2025-06-30 or 2025-06-30T12:00:00 [default: the end of training]
+    /// When; 2025-06-30 or 2025-06-30T12:00:00, or a number where times are numbers [default: just
+    /// after the end of training]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// What to offer
@@ -187,22 +188,25 @@ pub(crate) struct RecommendArgs {
     /// How many answers
     #[arg(short, long = "top", value_name = "K", default_value_t = 10)]
     pub(crate) k: usize,
-    /// Say why: which basket item speaks, customers and baskets behind it, lift
+    /// Say why: which basket item speaks, customers and baskets behind it, lift. Answers to a file
+    /// of queries always do
     #[arg(long)]
     pub(crate) explain: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Answer a Parquet file of queries
+    /// Answer a Parquet file of queries: query_id, items (lists) and, where known, customer_id and
+    /// timestamp
     #[arg(long, value_name = "FILE", requires = "output", conflicts_with_all = ["basket", "customer", "at"])]
     pub(crate) queries: Option<PathBuf>,
-    /// Where the answers go
+    /// Parquet file for the answers, one row an offer
     #[arg(long, value_name = "FILE", requires = "queries")]
     pub(crate) output: Option<PathBuf>,
-    /// Purchases since training; each query sees only what is before its own time
+    /// Purchases since training, with the columns of --purchases; each query sees only what is
+    /// before its own time
     #[arg(long, value_name = "PATH")]
     pub(crate) history: Option<PathBuf>,
-    /// What integer times count
+    /// What integer times in the files of queries and history count
     #[arg(long, value_enum, default_value_t = TimeUnitArg::Order)]
     pub(crate) time_unit: TimeUnitArg,
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use sidecart::data::ErrorClass;
+use sidecart::core::ErrorClass;
 
 /// Prints an error with its causes and chooses the exit code. A reader that closed the pipe is no
 /// error.

@@ -19,6 +19,8 @@
 //! ```
 
 mod baskets;
+mod elementary;
+mod error_class;
 mod history;
 mod ids;
 mod money;
@@ -28,6 +30,8 @@ mod time;
 mod topk;
 
 pub use baskets::Baskets;
+pub use elementary::{exp, ln, power};
+pub use error_class::ErrorClass;
 pub use history::{EventLog, EventLogError, History, PastBasket};
 pub use ids::{CustomerId, ExternalId, ExternalIdRef, IdKind, IdTable, IdTableError, ItemId, TextTable};
 pub use money::{Money, Quantity};

@@ -1,21 +1,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use sidecart_core::ErrorClass;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Who has to act on an error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ErrorClass {
-    /// The caller's arguments or configuration.
-    Caller,
-    /// The content of a file.
-    Data,
-    /// Disk, memory, permissions.
-    Environment,
-    /// A defect of this program.
-    Bug,
-}
 
 /// Where in a Parquet file a value stands.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -271,12 +260,7 @@ impl Error {
             | Self::Empty { .. }
             | Self::Merge { .. } => ErrorClass::Data,
             Self::Io { .. } | Self::Memory { .. } => ErrorClass::Environment,
-            Self::Artifact(error) => match error.class() {
-                sidecart_artifact::ErrorClass::Caller => ErrorClass::Caller,
-                sidecart_artifact::ErrorClass::Data => ErrorClass::Data,
-                sidecart_artifact::ErrorClass::Environment => ErrorClass::Environment,
-                sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
-            },
+            Self::Artifact(error) => error.class(),
             Self::Bug { .. } => ErrorClass::Bug,
         }
     }

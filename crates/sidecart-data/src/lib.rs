@@ -9,7 +9,7 @@ mod error;
 mod input;
 mod ledger;
 
-pub use error::{Error, ErrorClass, Result, RowPosition};
+pub use error::{Error, Result, RowPosition};
 pub use input::{
     Answer, AnswerWriter, CustomerTable, IngestSummary, ItemTable, Labels, Promotion, Query, QueryBatch, ReadOptions,
     Rule, RuleCount, SizeUnit, parse_size, read_customers, read_items, read_promotions, read_purchases, read_queries,

@@ -1,4 +1,4 @@
-use sidecart_artifact::ErrorClass;
+use sidecart_core::ErrorClass;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -19,7 +19,6 @@
 //! # }
 //! ```
 
-mod elementary;
 mod error;
 mod explain;
 mod model;

@@ -4,10 +4,10 @@ use sidecart_artifact::{Container, Section, read_id_table, read_texts};
 use sidecart_core::{Clock, IdTable, ItemId, TextTable};
 use sidecart_kernels::{RowBias, ScanIndex};
 
-use crate::elementary::ln;
 use crate::error::{Error, Result};
 use crate::sections as names;
 use crate::settings::ServingSettings;
+use sidecart_core::ln;
 
 /// Lists of numbers by row: `offsets[row]..offsets[row + 1]`.
 pub(crate) struct Lists {

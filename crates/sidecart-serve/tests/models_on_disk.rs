@@ -10,8 +10,8 @@ use std::path::Path;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
-use sidecart_artifact::{Container, CustomersSpec, Draft, ErrorClass, MODEL_FILE, Staging};
-use sidecart_core::{Clock, EventLog, ExternalId, ExternalIdRef, History, IdKind, ItemId, Time};
+use sidecart_artifact::{Container, CustomersSpec, Draft, MODEL_FILE, Staging};
+use sidecart_core::{Clock, ErrorClass, EventLog, ExternalId, ExternalIdRef, History, IdKind, ItemId, Time};
 use sidecart_serve::{Error, HistoryReader, Mode, Model, Query, Scorer, Source};
 use support::Shop;
 

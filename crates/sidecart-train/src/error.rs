@@ -1,5 +1,4 @@
-use sidecart_core::Cancelled;
-use sidecart_data::ErrorClass;
+use sidecart_core::{Cancelled, ErrorClass};
 use sidecart_eval::EvalError;
 
 use crate::counting::{CountingError, ParameterError};
@@ -49,12 +48,6 @@ impl Error {
     /// Who has to act.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
-        let of_artifact = |class| match class {
-            sidecart_artifact::ErrorClass::Caller => ErrorClass::Caller,
-            sidecart_artifact::ErrorClass::Data => ErrorClass::Data,
-            sidecart_artifact::ErrorClass::Environment => ErrorClass::Environment,
-            sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
-        };
         match self {
             Self::Parameter { .. }
             | Self::Cancelled(_)
@@ -62,8 +55,8 @@ impl Error {
             Self::Counting(CountingError::TooManyLines { .. }) => ErrorClass::Environment,
             Self::Counting(_) | Self::Eval(_) | Self::Bug { .. } => ErrorClass::Bug,
             Self::Data(error) => error.class(),
-            Self::Artifact(error) => of_artifact(error.class()),
-            Self::Serve(error) => of_artifact(error.class()),
+            Self::Artifact(error) => error.class(),
+            Self::Serve(error) => error.class(),
         }
     }
 }

@@ -272,7 +272,7 @@ mod tests {
 
     fn problem(text: &str) -> String {
         let error = Config::parse(&format!("{text}\n"), Path::new("shops/shop.toml")).unwrap_err();
-        assert_eq!(error.class(), sidecart_data::ErrorClass::Caller, "{error}");
+        assert_eq!(error.class(), sidecart_core::ErrorClass::Caller, "{error}");
         error.to_string()
     }
 

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use sidecart_data::ErrorClass;
+use sidecart_core::ErrorClass;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -90,12 +90,7 @@ impl Error {
             Self::NoSplit | Self::NoCases { .. } => ErrorClass::Data,
             Self::Data(error) => error.class(),
             Self::Train(error) => error.class(),
-            Self::Serve(error) => match error.class() {
-                sidecart_artifact::ErrorClass::Caller => ErrorClass::Caller,
-                sidecart_artifact::ErrorClass::Data => ErrorClass::Data,
-                sidecart_artifact::ErrorClass::Environment => ErrorClass::Environment,
-                sidecart_artifact::ErrorClass::Bug => ErrorClass::Bug,
-            },
+            Self::Serve(error) => error.class(),
             Self::Eval(sidecart_eval::EvalError::Parameter { .. }) => ErrorClass::Caller,
             Self::Eval(_) => ErrorClass::Data,
             Self::EventLog { .. } | Self::Threads { .. } => ErrorClass::Environment,

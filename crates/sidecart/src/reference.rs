@@ -17,8 +17,8 @@ const fn key(key: &'static str, default: &'static str, range: &'static str, mean
     Key { key, default, range, meaning }
 }
 
-const WEIGHTS_RANGE: &str =
-    "seven numbers >= 0: neighbours, neighbours_max, baskets, embeddings, own_frequency, own_together, popular";
+const WEIGHTS_RANGE: &str = "seven numbers >= 0, not all 0: neighbours, neighbours_max, baskets, embeddings, \
+                             own_frequency, own_together, popular";
 
 /// Every key with default, range and meaning, section by section. A test compares it with the
 /// configuration itself.
@@ -50,9 +50,9 @@ pub const REFERENCE: &[Key] = &[
         "models.neighbours.measure",
         "\"asymmetric-cosine\"",
         "asymmetric-cosine, cosine, jaccard, llr, bm25, conditional, lift",
-        "how near two items are",
+        "how the nearness of two items is measured",
     ),
-    key("models.neighbours.alpha", "0.7", "0 to 1", "exponent of the context item's total"),
+    key("models.neighbours.alpha", "0.7", "0 to 1", "asymmetric-cosine: exponent of the context item's total"),
     key("models.neighbours.beta", "0.3", "0 to 1", "exponent of the candidate's total; small favours popular ones"),
     key("models.neighbours.shrinkage", "0.5", "0 to 1e6 baskets", "pulls scores of rare items towards nothing"),
     key("models.neighbours.per_item", "200", "1 to 10000 items", "neighbours kept"),

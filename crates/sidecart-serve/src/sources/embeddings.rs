@@ -1,9 +1,9 @@
 use super::signal;
-use crate::elementary::ln;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::scratch::Scratch;
 use crate::sections::EMBEDDING_OUTPUT;
+use sidecart_core::ln;
 
 /// Scores items by the basket's vector (the pooled in-vectors of its items) times their
 /// out-vectors plus bias, and adds the best `n` with exp(score - best score): their shares are

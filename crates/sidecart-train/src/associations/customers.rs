@@ -1,4 +1,4 @@
-use crate::counting::exp;
+use sidecart_core::exp;
 
 /// Steps of the expectation table per doubling.
 const STEPS: usize = 32;

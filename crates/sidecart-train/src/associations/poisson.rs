@@ -1,6 +1,6 @@
 use std::f64::consts::PI;
 
-use crate::counting::{exp, ln};
+use sidecart_core::{exp, ln};
 
 /// The probability that a Poisson variable of mean `mean` is at least `observed`.
 ///

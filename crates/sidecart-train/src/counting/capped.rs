@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use sidecart_core::{Baskets, ItemId, mix64};
 
-use super::elementary::power;
+use sidecart_core::power;
 
 /// The fixed-point one of basket weights.
 pub const WEIGHT_ONE: u32 = 1 << 16;

@@ -6,7 +6,6 @@
 mod accumulator;
 mod algorithm;
 mod capped;
-mod elementary;
 mod index;
 mod params;
 
@@ -18,7 +17,6 @@ pub use accumulator::{
 };
 pub use algorithm::{PairCell, PairCounter, PairTotals, Row};
 pub use capped::{CappedBaskets, WEIGHT_ONE, line_hash};
-pub use elementary::{exp, ln, power};
 pub use index::Columns;
 pub use params::{CountingParams, ParameterError};
 

@@ -1,13 +1,12 @@
 use std::ops::Range;
 
-use sidecart_core::{Baskets, Cancelled, ItemId, Progress, Rng, mix64};
+use sidecart_core::{Baskets, Cancelled, ItemId, Progress, Rng, ln, mix64};
 
 use super::batch::{Batch, BatchBuilder, pieces};
 use super::loss::{Model, SampledSoftmax};
 use super::negatives::NegativeSampler;
 use super::table::{Composition, FeatureTable};
 use super::{CheckedEmbeddingParams, ItemFeatures};
-use crate::counting::ln;
 
 /// Bound of the first values: just enough to break the symmetry between dimensions.
 const FIRST_SCALE: f64 = 0.02;

@@ -1,11 +1,10 @@
 use std::ops::Range;
 
-use sidecart_core::{Baskets, ItemId, Rng};
+use sidecart_core::{Baskets, ItemId, Rng, power};
 
 use super::negatives::NegativeSampler;
 use super::table::{Composition, FeatureGroups};
 use super::{EmbeddingLoss, EmbeddingParams};
-use crate::counting::power;
 
 /// Marks an item that is not in the current batch.
 const ABSENT: u32 = u32::MAX;

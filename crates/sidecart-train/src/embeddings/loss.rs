@@ -1,11 +1,10 @@
 use rayon::prelude::*;
-use sidecart_core::ItemId;
+use sidecart_core::{ItemId, ln};
 use sidecart_kernels::{Destination, MatmulShape, add_rows, add_scaled, dot, exp, matmul, matmul_at, max, sum};
 
 use super::batch::Batch;
 use super::negatives::NegativeSampler;
 use super::table::{Composition, FeatureTable};
-use crate::counting::ln;
 
 /// Rows of one task.
 const ROWS: usize = 64;

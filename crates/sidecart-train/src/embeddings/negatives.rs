@@ -1,6 +1,4 @@
-use sidecart_core::{ItemId, Rng};
-
-use crate::counting::{ln, power};
+use sidecart_core::{ItemId, Rng, ln, power};
 
 /// Draws negative items in proportion to a power of their popularity.
 pub(super) struct NegativeSampler {

@@ -5,9 +5,9 @@ use sidecart_eval::Case;
 use sidecart_serve::{MixtureWeights, Mode, N_SIGNALS, Query, Scorer, Weights};
 
 use super::MixtureParams;
-use crate::counting::ln;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
+use sidecart_core::ln;
 
 /// What tuning found.
 #[derive(Clone, PartialEq, Debug, Serialize)]

@@ -1,9 +1,9 @@
 use std::ops::Range;
 
-use sidecart_core::ItemId;
+use sidecart_core::{ItemId, ln};
 
 use crate::counting::{
-    CappedBaskets, Columns, CountingError, NarrowWeight, PairCounter, WEIGHT_ONE, WeightSum, WideWeight, ln,
+    CappedBaskets, Columns, CountingError, NarrowWeight, PairCounter, WEIGHT_ONE, WeightSum, WideWeight,
 };
 
 use super::measure::{LlrMargin, Similarity, Totals, log_likelihood_ratio};

@@ -1,4 +1,4 @@
-use crate::counting::{ln, power};
+use sidecart_core::{ln, power};
 
 use super::{Measure, NeighbourParams};
 
