@@ -196,9 +196,12 @@ impl Scorer {
         let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
         match query.using {
             Source::Default | Source::Mixture => {
-                self.gather(query, knows_customer, scratch)?;
+                let has_own = self.gather(query, knows_customer, scratch)?;
                 let weights = *self.model.settings().weights.of(query.mode, knows_customer);
-                rank_mixture(&weights, query.k, scratch);
+                // Where only popularity is left, it stands in and is marked so.
+                if has_own || query.using == Source::Mixture {
+                    rank_mixture(&weights, query.k, scratch);
+                }
             }
             Source::Neighbours => {
                 sources::neighbours(&self.model, scratch);
@@ -309,7 +312,8 @@ impl Scorer {
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()
     }
 
-    fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<()> {
+    /// Fills the signals of the mixture; false when nothing but popularity has a candidate.
+    fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<bool> {
         let settings = self.model.settings();
         sources::neighbours_and_max(&self.model, scratch);
         sources::similar_baskets(&self.model, scratch);
@@ -317,8 +321,9 @@ impl Scorer {
         if let Some(history) = query.history.filter(|_| knows_customer && query.mode == Mode::Completion) {
             sources::own(&self.model, history, query.time, scratch);
         }
+        let has_own = !scratch.candidates.is_empty();
         sources::popular(&self.model, POPULAR_CANDIDATES.max(query.k), scratch);
-        Ok(())
+        Ok(has_own)
     }
 
     fn fill_up(&self, k: usize, scratch: &mut Scratch) {

@@ -105,6 +105,9 @@ fn scores(shop: &Shop, query: &Query<'_>) -> BTreeMap<u32, f64> {
     let with_own = !is_mixture || query.mode == Mode::Completion;
     let k_embeddings = if is_mixture { shop.settings.embedding_candidates as usize } else { query.k };
     let all = signals(shop, query, with_own, k_embeddings);
+    if query.using == Source::Default && all.values().all(|row| row[..6].iter().all(|&v| v == 0.0)) {
+        return BTreeMap::new();
+    }
     let only = |at: usize| std::array::from_fn(|s| if s == at { 1.0 } else { 0.0 });
     let (weights, as_shares): (Weights, bool) = match query.using {
         Source::Default | Source::Mixture => (*shop.settings.weights.of(query.mode, knows_customer), true),

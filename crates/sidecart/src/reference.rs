@@ -44,7 +44,6 @@ pub const REFERENCE: &[Key] = &[
     key("promotions.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule"),
     key("promotions.columns", "{}", "our name = your column", "columns that are called otherwise"),
     key("segments.by", "", "a column of the customer table, or a list", "which customers are reported together"),
-    key("models.counting.basket_size_exponent", "0.7", "0 to 1", "a basket of n items weighs n^-this in pair counts"),
     key("models.counting.max_basket_items", "500", "2 to 65536 items", "longer baskets take part with this many items"),
     key(
         "models.neighbours.measure",

@@ -29,12 +29,6 @@ impl ParameterError {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CountingParams {
-    /// A basket of `n` distinct items weighs `n^-basket_size_exponent`; 0 counts all alike.
-    /// Default 0.7, range 0 to 1.
-    ///
-    /// A basket of `n` items says `n (n - 1) / 2` pairs; without a weight the few largest baskets
-    /// decide.
-    pub basket_size_exponent: f64,
     /// A basket with more distinct items than this takes part with this many of them, those with
     /// the smallest hash. Default 500, range 2 to 65536.
     ///
@@ -45,7 +39,7 @@ pub struct CountingParams {
 
 impl Default for CountingParams {
     fn default() -> Self {
-        Self { basket_size_exponent: 0.7, max_basket_items: 500 }
+        Self { max_basket_items: 500 }
     }
 }
 
@@ -55,13 +49,7 @@ impl CountingParams {
     /// # Errors
     /// [`ParameterError`] with the first setting outside its range.
     pub fn check(&self) -> Result<(), ParameterError> {
-        let Self { basket_size_exponent: exponent, max_basket_items: max } = *self;
-        ParameterError::require(
-            (0.0..=1.0).contains(&exponent),
-            "basket_size_exponent",
-            "a number from 0 to 1",
-            exponent,
-        )?;
+        let max = self.max_basket_items;
         ParameterError::require((2..=65_536).contains(&max), "max_basket_items", "a whole number from 2 to 65536", max)
     }
 }
@@ -73,11 +61,7 @@ mod tests {
     #[test]
     fn ranges_are_checked() {
         assert!(CountingParams::default().check().is_ok());
-        for wrong in [-0.1, 1.1, f64::NAN] {
-            let params = CountingParams { basket_size_exponent: wrong, ..Default::default() };
-            assert_eq!(params.check().unwrap_err().name, "basket_size_exponent");
-        }
-        let params = CountingParams { max_basket_items: 1, ..Default::default() };
+        let params = CountingParams { max_basket_items: 1 };
         assert_eq!(
             params.check().unwrap_err().to_string(),
             "setting `max_basket_items` is 1, expected a whole number from 2 to 65536"
