@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use sidecart_core::{EventLog, History, ItemId, Progress, Scored, Time};
+use sidecart_core::{Clock, EventLog, History, ItemId, Progress, Scored, Time};
 use sidecart_data::config::{Paths, PurchasesConfig, TimeUnit};
 use sidecart_data::{Answer as AnswerRow, AnswerWriter, Query as FileQuery, ReadOptions, read_purchases, read_queries};
 use sidecart_serve::{HistoryReader, Mode, Query, Reason, Scorer, Source};
@@ -169,6 +169,14 @@ pub fn recommend_batch(
     let customer = batch.queries.iter().find_map(|query| query.customer.as_ref());
     if let (Some(id), Some(expected)) = (customer, scorer.customer_kind()) {
         same_form(queries, "customer ids", &id.as_ref().kind(), &expected)?;
+    }
+    let (got, expected) = (batch.clock, scorer.model().clock());
+    if got != Clock::None && expected != Clock::None && got != expected {
+        return Err(Error::Setting {
+            key: format!("{}: timestamp", queries.display()),
+            got: format!("times of kind `{}`", got.name()),
+            expected: format!("`{}` as in training; integers count days with --time-unit days", expected.name()),
+        });
     }
     let (exclude, unknown) = find_items(scorer, &options.exclude);
     if !unknown.is_empty() {

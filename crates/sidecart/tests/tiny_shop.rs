@@ -296,6 +296,20 @@ fn ids_of_another_form_are_errors() {
 }
 
 #[test]
+fn query_times_of_another_kind_are_an_error() {
+    let shop = shop();
+    let mut items = ListBuilder::new(StringBuilder::new());
+    items.values().append_value("phone");
+    items.append(true);
+    let path = shop.path("q.parquet");
+    let one = || Arc::new(Int64Array::from(vec![130]));
+    write(&path, vec![("query_id", one()), ("items", Arc::new(items.finish())), ("timestamp", one())]);
+    let out = shop.path("a.parquet");
+    let error = recommend_batch(&shop.scorer, &path, None, &out, &options(Source::Default), &NoProgress).unwrap_err();
+    assert!(error.to_string().contains("`order`: expected `calendar`"), "{error}");
+}
+
+#[test]
 fn evaluation_refuses_what_cannot_be_measured() {
     let shop = shop();
     let dataset = Dataset::read(&shop.config, &[], Default::default(), &NoProgress).unwrap();

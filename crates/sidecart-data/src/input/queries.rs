@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use sidecart_core::{ExternalId, ExternalIdRef, IdKind, Time};
+use sidecart_core::{Clock, ExternalId, ExternalIdRef, IdKind, Time};
 
 use super::columns::{self, TimeForm, Times};
 use super::files::open_all;
@@ -42,6 +42,8 @@ pub struct Query {
 pub struct QueryBatch {
     /// The queries.
     pub queries: Vec<Query>,
+    /// What their times count; [`Clock::None`] where there is no `timestamp` column.
+    pub clock: Clock,
 }
 
 /// Reads batch queries: `query_id`, `items` and optionally `customer_id`, `timestamp`, `store_id`,
@@ -189,6 +191,7 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
             }
         }
     }
+    batch_out.clock = first_time.map_or(Clock::None, |(form, _)| form.clock);
     Ok(batch_out)
 }
 
