@@ -8,7 +8,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use sidecart::core::{ExternalIdRef, History, ItemId};
+use sidecart::core::{EventLog, ExternalIdRef, History, ItemId, Time};
 use sidecart::serve::{HistoryReader, Mode, Query, Source};
 
 struct Counting;
@@ -52,6 +52,11 @@ fn queries_allocate_nothing_once_warm() {
     let mut history = History::default();
     let baskets: Vec<Vec<ItemId>> =
         (0..40).map(|i| scorer.model().popular()[i..i + 1 + i % 9].iter().map(|&i| ItemId(i)).collect()).collect();
+    let mut log = EventLog::with_limit(1_000);
+    let since = Time(scorer.trained_through().0 + 1);
+    for customer in shop.customers.iter().take(baskets.len()) {
+        log.record(ExternalIdRef::Text(&customer.id), since, &baskets[3]).unwrap();
+    }
     let mut counts = Vec::new();
     for pass in 0..3 {
         for (name, using) in Source::NAMES {
@@ -59,7 +64,7 @@ fn queries_allocate_nothing_once_warm() {
                 for (basket, customer) in baskets.iter().zip(&shop.customers) {
                     let before = allocations();
                     let id = ExternalIdRef::Text(&customer.id);
-                    let known = scorer.load_history(id, None, &mut reader, &mut history).unwrap();
+                    let known = scorer.load_history(id, Some(&log), &mut reader, &mut history).unwrap();
                     let query =
                         Query { basket, history: known.then_some(&history), using, mode, k: 20, ..Query::default() };
                     let n_offers = scorer.recommend(&query, &mut scratch).unwrap().offers.len();

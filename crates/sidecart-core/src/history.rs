@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crate::{ExternalId, ExternalIdRef, ItemId, Time};
+use crate::{ExternalIdRef, ItemId, Time};
 
 /// One basket of a customer's past.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -111,7 +111,9 @@ pub enum EventLogError {
 /// Customers keep their outside ids here, because new ones appear after training.
 #[derive(Clone, Debug)]
 pub struct EventLog {
-    customers: HashMap<ExternalId, History>,
+    /// Two maps by form of id, so that a borrowed id is looked up without being copied.
+    by_int: HashMap<i64, History>,
+    by_text: HashMap<Box<str>, History>,
     n_lines: usize,
     limit: usize,
 }
@@ -120,7 +122,7 @@ impl EventLog {
     /// An empty log of at most `limit` lines (one line = one item of one basket).
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { customers: HashMap::new(), n_lines: 0, limit }
+        Self { by_int: HashMap::new(), by_text: HashMap::new(), n_lines: 0, limit }
     }
 
     /// Appends a basket. A basket older than the customer's newest one is sorted in; a basket of
@@ -133,7 +135,10 @@ impl EventLog {
             return Err(EventLogError::Full { limit: self.limit });
         }
         self.n_lines += items.len();
-        let history = self.customers.entry(customer.to_owned()).or_default();
+        let history = match customer {
+            ExternalIdRef::Int(id) => self.by_int.entry(id).or_default(),
+            ExternalIdRef::Text(id) => self.by_text.entry(id.into()).or_default(),
+        };
         let at = history.times.partition_point(|&t| t <= time);
         if at == history.len() {
             history.push(time, items);
@@ -153,10 +158,13 @@ impl EventLog {
         Ok(())
     }
 
-    /// What is known of a customer since training.
+    /// What is known of a customer since training. Allocates nothing.
     #[must_use]
-    pub fn customer(&self, customer: &ExternalId) -> Option<&History> {
-        self.customers.get(customer)
+    pub fn customer(&self, customer: ExternalIdRef<'_>) -> Option<&History> {
+        match customer {
+            ExternalIdRef::Int(id) => self.by_int.get(&id),
+            ExternalIdRef::Text(id) => self.by_text.get(id),
+        }
     }
 
     /// Number of lines held.
@@ -168,7 +176,7 @@ impl EventLog {
     /// Number of customers with a purchase.
     #[must_use]
     pub fn n_customers(&self) -> usize {
-        self.customers.len()
+        self.by_int.len() + self.by_text.len()
     }
 }
 
@@ -185,7 +193,7 @@ mod tests {
                 log.record(ExternalIdRef::Int(1), Time(t), &[ItemId(i as u32)]).unwrap();
             }
             let empty = History::default();
-            let history = log.customer(&ExternalId::Int(1)).unwrap_or(&empty);
+            let history = log.customer(ExternalIdRef::Int(1)).unwrap_or(&empty);
             let seen: Vec<i64> = history.as_of(Time(at)).map(|b| b.time.0).collect();
             let mut plain: Vec<i64> = times.iter().copied().filter(|&t| t < at).collect();
             plain.sort_unstable_by(|a, b| b.cmp(a));

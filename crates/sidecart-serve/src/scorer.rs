@@ -167,7 +167,7 @@ impl Scorer {
         if let Some(store) = &self.customers {
             store.read(customer, &mut reader.record, history)?;
         }
-        if let Some(since) = log.and_then(|log| log.customer(&customer.to_owned())) {
+        if let Some(since) = log.and_then(|log| log.customer(customer)) {
             for at in 0..since.len() {
                 let basket = since.get(at);
                 if basket.time > self.trained_through() {

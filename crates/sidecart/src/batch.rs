@@ -71,7 +71,8 @@ pub fn read_event_log(
     progress: &dyn Progress,
 ) -> Result<(EventLog, LogSummary)> {
     let config = PurchasesConfig { path: Paths::One(path.to_path_buf()), time_unit, ..PurchasesConfig::default() };
-    let (ledger, _) = read_purchases(&config, options, progress)?;
+    let (ledger, read) = read_purchases(&config, options, progress)?;
+    progress.note(&format!("history file: {read}"));
     if ledger.n_baskets() > 0 {
         let (got, expected) = (ledger.clock().name(), scorer.model().clock().name());
         same_form(path, "times", &got, &expected)?;
@@ -170,13 +171,10 @@ pub fn recommend_batch(
     if let (Some(id), Some(expected)) = (customer, scorer.customer_kind()) {
         same_form(queries, "customer ids", &id.as_ref().kind(), &expected)?;
     }
+    // Without times on one side there is nothing to compare.
     let (got, expected) = (batch.clock, scorer.model().clock());
-    if got != Clock::None && expected != Clock::None && got != expected {
-        return Err(Error::Setting {
-            key: format!("{}: timestamp", queries.display()),
-            got: format!("times of kind `{}`", got.name()),
-            expected: format!("`{}` as in training; integers count days with --time-unit days", expected.name()),
-        });
+    if got != Clock::None && expected != Clock::None {
+        same_form(queries, "times", &got.name(), &expected.name())?;
     }
     let (exclude, unknown) = find_items(scorer, &options.exclude);
     if !unknown.is_empty() {
