@@ -48,6 +48,7 @@ mod error;
 mod evaluation;
 pub mod intervals;
 pub mod metrics;
+pub mod propensity;
 mod protocol;
 mod ranker;
 mod report;

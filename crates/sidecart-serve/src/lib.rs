@@ -27,6 +27,8 @@ mod scratch;
 pub mod sections;
 mod settings;
 mod sources;
+pub mod trees;
+pub mod upsell;
 
 pub use error::{Error, Result};
 pub use explain::Reason;

@@ -7,16 +7,23 @@
 pub mod associations;
 pub mod baskets;
 mod catalogue;
+pub mod choice;
 pub mod counting;
 pub mod embeddings;
 mod error;
 mod hold_out;
+pub mod ladders;
+pub mod logistic;
 pub mod mixture;
 mod models;
 pub mod neighbours;
 mod own;
 mod params;
+pub mod rates;
+pub mod segments;
 mod train;
+pub mod trees;
+pub mod upsell;
 
 pub use catalogue::Catalogue;
 pub use error::{Error, Result};

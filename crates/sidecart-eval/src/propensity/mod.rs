@@ -1,0 +1,1 @@
+//! How good probabilities of upgrades are.

@@ -1,0 +1,1 @@
+//! Dearer versions of the item in the cart, with the probability that the customer takes one.

@@ -1,0 +1,1 @@
+//! Conditional logit: which of several items is taken.

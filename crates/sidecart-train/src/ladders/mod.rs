@@ -1,0 +1,1 @@
+//! Groups of items that substitute each other, in price tiers.

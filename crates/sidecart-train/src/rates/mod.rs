@@ -1,0 +1,1 @@
+//! Shrunk rates of rare events, with intervals.

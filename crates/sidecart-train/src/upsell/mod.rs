@@ -1,0 +1,1 @@
+//! Upgrade propensity and target items.
