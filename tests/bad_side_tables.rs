@@ -13,7 +13,7 @@ use arrow_array::{ArrayRef, BinaryArray, ListArray, TimestampMicrosecondArray};
 use error_text::assert_error;
 use parquet_files::{Columns, days, floats, ints, texts, write};
 use sidecart_core::ErrorClass;
-use sidecart_core::{IdTable, MICROS_PER_DAY, Money, Time};
+use sidecart_core::{IdTable, MICROS_PER_DAY, Money, NoProgress, Time};
 use sidecart_data::config::{ColumnSpec, OnBadRow, Paths, SideTableConfig, TimeUnit};
 use sidecart_data::{Rule, read_customers, read_items, read_promotions, read_queries};
 use tempfile::TempDir;
@@ -166,15 +166,15 @@ fn bad_customers_promotions_and_queries_are_named() {
         ("no column", vec![("item_id", ints([1])), ("starts_at", zoned)], vec!["there is no column `ends_at`"]),
     ] {
         let (_folder, config) = side_table(&columns, |_| {});
-        assert_error(name, read_promotions(&config, &items), ErrorClass::Data, &parts);
+        assert_error(name, read_promotions(&config, &items, &NoProgress), ErrorClass::Data, &parts);
     }
     let (_folder, config) = side_table(&promotion(ints([9, 2]), days([5, 5]), days([6, 6])), |_| {});
-    let (promotions, summary) = read_promotions(&config, &items).unwrap();
+    let (promotions, summary) = read_promotions(&config, &items, &NoProgress).unwrap();
     assert_eq!((promotions.len(), summary.n(Rule::UnknownItem)), (1, 1));
     let numbered = promotion(ints([1]), ints([5]), ints([6]));
     let (_folder, config) = side_table(&numbered, |c| c.time_unit = TimeUnit::Days);
-    let (promotions, _) = read_promotions(&config, &items).unwrap();
-    assert_eq!(promotions[0].ends_at, Time(6 * MICROS_PER_DAY));
+    let (promotions, _) = read_promotions(&config, &items, &NoProgress).unwrap();
+    assert_eq!(promotions.iter().next().unwrap().ends_at, Time(6 * MICROS_PER_DAY));
 }
 
 fn baskets(lists: Vec<Option<Vec<Option<i32>>>>) -> ArrayRef {

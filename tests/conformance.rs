@@ -4,8 +4,8 @@
 
 mod support;
 
-use sidecart::core::{ExternalIdRef, History, ItemId, Time};
-use sidecart::serve::{Error, HistoryReader, MAX_K, Mode, Query, Reason, Scorer, Source};
+use sidecart::core::{Customer, ExternalIdRef, History, ItemId, Time};
+use sidecart::serve::{Error, CustomerReader, MAX_K, Mode, Query, Reason, Scorer, Source};
 
 struct Shop {
     _folder: tempfile::TempDir,
@@ -16,14 +16,14 @@ struct Shop {
 fn shop() -> Shop {
     let folder = tempfile::tempdir().unwrap();
     let (shop, scorer) = support::small_model(folder.path());
-    let mut customer = History::default();
-    let mut reader = HistoryReader::default();
+    let mut customer = Customer::default();
+    let mut reader = CustomerReader::default();
     let id = shop.customers.iter().find(|c| {
-        let known = scorer.load_history(ExternalIdRef::Text(&c.id), None, &mut reader, &mut customer).unwrap();
-        known && customer.len() > 10
+        let known = scorer.load_customer(ExternalIdRef::Text(&c.id), None, &mut reader, &mut customer).unwrap();
+        known && customer.history.len() > 10
     });
     assert!(id.is_some(), "the shop has a customer with a past");
-    Shop { _folder: folder, scorer, customer }
+    Shop { _folder: folder, scorer, customer: customer.history }
 }
 
 fn item(scorer: &Scorer, id: &str) -> ItemId {

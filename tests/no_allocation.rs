@@ -8,8 +8,8 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use sidecart::core::{EventLog, ExternalIdRef, History, ItemId, Time};
-use sidecart::serve::{HistoryReader, Mode, Query, Source};
+use sidecart::core::{Customer, EventLog, ExternalIdRef, ItemId, Time};
+use sidecart::serve::{CustomerReader, Mode, Query, Source};
 
 struct Counting;
 
@@ -48,8 +48,8 @@ fn queries_allocate_nothing_once_warm() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, scorer) = support::small_model(folder.path());
     let mut scratch = scorer.scratch();
-    let mut reader = HistoryReader::default();
-    let mut history = History::default();
+    let mut reader = CustomerReader::default();
+    let mut known_customer = Customer::default();
     let baskets: Vec<Vec<ItemId>> =
         (0..40).map(|i| scorer.model().popular()[i..i + 1 + i % 9].iter().map(|&i| ItemId(i)).collect()).collect();
     let mut log = EventLog::with_limit(1_000);
@@ -64,9 +64,9 @@ fn queries_allocate_nothing_once_warm() {
                 for (basket, customer) in baskets.iter().zip(&shop.customers) {
                     let before = allocations();
                     let id = ExternalIdRef::Text(&customer.id);
-                    let known = scorer.load_history(id, Some(&log), &mut reader, &mut history).unwrap();
+                    let known = scorer.load_customer(id, Some(&log), &mut reader, &mut known_customer).unwrap();
                     let query =
-                        Query { basket, history: known.then_some(&history), using, mode, k: 20, ..Query::default() };
+                        Query { basket, history: known.then_some(&known_customer.history), using, mode, k: 20, ..Query::default() };
                     let n_offers = scorer.recommend(&query, &mut scratch).unwrap().offers.len();
                     if pass == 2 {
                         counts.push((name, allocations() - before, n_offers));

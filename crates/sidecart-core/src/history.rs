@@ -9,6 +9,36 @@ pub struct PastBasket<'a> {
     pub time: Time,
     /// What it held: known items, each once.
     pub items: &'a [ItemId],
+    /// What was paid for all of each item, in units of the currency; 0 where unknown. As long as
+    /// `items`.
+    pub paid: &'a [f32],
+}
+
+impl PastBasket<'_> {
+    /// The items with what was paid for each.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = (ItemId, f32)> + '_ {
+        self.items.iter().copied().zip(self.paid.iter().copied())
+    }
+}
+
+/// What is known of one customer: the past, the segment and numbers that sum the past up.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Customer {
+    /// Past baskets.
+    pub history: History,
+    /// The segment, as a position in the model's list of segments.
+    pub segment: Option<u16>,
+    /// Numbers that sum the past up; the model says what each is. Empty where there are none.
+    pub traits: Vec<f32>,
+}
+
+impl Customer {
+    /// Empties it, keeping the memory.
+    pub fn clear(&mut self) {
+        self.history.clear();
+        self.segment = None;
+        self.traits.clear();
+    }
 }
 
 /// Baskets of one customer in rising time, with a view of the part before a time.
@@ -27,11 +57,12 @@ pub struct History {
     times: Vec<Time>,
     offsets: Vec<usize>,
     items: Vec<ItemId>,
+    paid: Vec<f32>,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { times: Vec::new(), offsets: vec![0], items: Vec::new() }
+        Self { times: Vec::new(), offsets: vec![0], items: Vec::new(), paid: Vec::new() }
     }
 }
 
@@ -41,14 +72,29 @@ impl History {
         self.times.clear();
         self.offsets.truncate(1);
         self.items.clear();
+        self.paid.clear();
     }
 
-    /// Appends a basket; times must not fall.
+    /// Appends a basket of unknown prices; times must not fall.
     pub fn push(&mut self, time: Time, items: &[ItemId]) {
+        self.push_lines(time, items.iter().map(|&item| (item, 0.0)));
+    }
+
+    /// Appends a basket of items with what was paid for each, 0 where unknown; times must not
+    /// fall.
+    pub fn push_lines(&mut self, time: Time, lines: impl IntoIterator<Item = (ItemId, f32)>) {
         debug_assert!(self.times.last().is_none_or(|&last| last <= time), "times must not fall");
         self.times.push(time);
-        self.items.extend_from_slice(items);
+        for (item, paid) in lines {
+            self.items.push(item);
+            self.paid.push(paid);
+        }
         self.offsets.push(self.items.len());
+    }
+
+    /// Appends a basket of another history; times must not fall.
+    pub fn push_basket(&mut self, basket: PastBasket<'_>) {
+        self.push_lines(basket.time, basket.lines());
     }
 
     /// Number of baskets.
@@ -66,10 +112,8 @@ impl History {
     /// The basket at a position, oldest first.
     #[must_use]
     pub fn get(&self, position: usize) -> PastBasket<'_> {
-        PastBasket {
-            time: self.times[position],
-            items: &self.items[self.offsets[position]..self.offsets[position + 1]],
-        }
+        let lines = self.offsets[position]..self.offsets[position + 1];
+        PastBasket { time: self.times[position], items: &self.items[lines.clone()], paid: &self.paid[lines] }
     }
 
     /// The baskets strictly before `time`, newest first.
@@ -85,6 +129,7 @@ impl History {
             let lines = self.offsets[drop];
             self.times.drain(..drop);
             self.items.drain(..lines);
+            self.paid.drain(..lines);
             self.offsets.drain(..drop);
             for offset in &mut self.offsets {
                 *offset -= lines;
@@ -114,48 +159,83 @@ pub struct EventLog {
     /// Two maps by form of id, so that a borrowed id is looked up without being copied.
     by_int: HashMap<i64, History>,
     by_text: HashMap<Box<str>, History>,
+    anonymous: History,
     n_lines: usize,
     limit: usize,
+    last_time: Option<Time>,
 }
 
 impl EventLog {
     /// An empty log of at most `limit` lines (one line = one item of one basket).
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { by_int: HashMap::new(), by_text: HashMap::new(), n_lines: 0, limit }
+        Self {
+            by_int: HashMap::new(),
+            by_text: HashMap::new(),
+            anonymous: History::default(),
+            n_lines: 0,
+            limit,
+            last_time: None,
+        }
     }
 
-    /// Appends a basket. A basket older than the customer's newest one is sorted in; a basket of
-    /// the same time stands behind its equals.
+    /// Appends a basket of unknown prices, as [`record_lines`](Self::record_lines).
     ///
     /// # Errors
     /// [`EventLogError::Full`]; nothing is then changed.
     pub fn record(&mut self, customer: ExternalIdRef<'_>, time: Time, items: &[ItemId]) -> Result<(), EventLogError> {
-        if self.n_lines + items.len() > self.limit {
+        self.record_lines(Some(customer), time, items.iter().map(|&item| (item, 0.0)))
+    }
+
+    /// Appends a basket of items with what was paid for each (0 where unknown). A basket older
+    /// than the customer's newest one is sorted in; a basket of the same time stands behind its
+    /// equals. Anonymous baskets count for what sells, and belong to nobody's past.
+    ///
+    /// # Errors
+    /// [`EventLogError::Full`]; nothing is then changed.
+    pub fn record_lines(
+        &mut self,
+        customer: Option<ExternalIdRef<'_>>,
+        time: Time,
+        lines: impl ExactSizeIterator<Item = (ItemId, f32)>,
+    ) -> Result<(), EventLogError> {
+        if self.n_lines + lines.len() > self.limit {
             return Err(EventLogError::Full { limit: self.limit });
         }
-        self.n_lines += items.len();
+        self.n_lines += lines.len();
+        self.last_time = self.last_time.max(Some(time));
         let history = match customer {
-            ExternalIdRef::Int(id) => self.by_int.entry(id).or_default(),
-            ExternalIdRef::Text(id) => self.by_text.entry(id.into()).or_default(),
+            Some(ExternalIdRef::Int(id)) => self.by_int.entry(id).or_default(),
+            Some(ExternalIdRef::Text(id)) => self.by_text.entry(id.into()).or_default(),
+            None => &mut self.anonymous,
         };
         let at = history.times.partition_point(|&t| t <= time);
         if at == history.len() {
-            history.push(time, items);
+            history.push_lines(time, lines);
         } else {
             let mut sorted = History::default();
             for i in 0..at {
-                let basket = history.get(i);
-                sorted.push(basket.time, basket.items);
+                sorted.push_basket(history.get(i));
             }
-            sorted.push(time, items);
+            sorted.push_lines(time, lines);
             for i in at..history.len() {
-                let basket = history.get(i);
-                sorted.push(basket.time, basket.items);
+                sorted.push_basket(history.get(i));
             }
             *history = sorted;
         }
         Ok(())
+    }
+
+    /// The newest time of any basket.
+    #[must_use]
+    pub fn last_time(&self) -> Option<Time> {
+        self.last_time
+    }
+
+    /// Every basket, anonymous ones too, in no order that may be relied on.
+    pub fn baskets(&self) -> impl Iterator<Item = PastBasket<'_>> {
+        let all = self.by_int.values().chain(self.by_text.values()).chain(std::iter::once(&self.anonymous));
+        all.flat_map(|history| (0..history.len()).map(|at| history.get(at)))
     }
 
     /// What is known of a customer since training. Allocates nothing.

@@ -32,7 +32,7 @@ mod topk;
 pub use baskets::Baskets;
 pub use elementary::{exp, ln, power};
 pub use error_class::ErrorClass;
-pub use history::{EventLog, EventLogError, History, PastBasket};
+pub use history::{Customer, EventLog, EventLogError, History, PastBasket};
 pub use ids::{CustomerId, ExternalId, ExternalIdRef, IdKind, IdTable, IdTableError, ItemId, TextTable};
 pub use money::{Money, Quantity};
 pub use progress::{Cancelled, NoProgress, Progress};

@@ -33,6 +33,6 @@ pub mod upsell;
 pub use error::{Error, Result};
 pub use explain::Reason;
 pub use model::{Association, Model};
-pub use scorer::{Answer, HistoryReader, MAX_BASKET, MAX_K, Query, Scorer};
+pub use scorer::{Answer, CustomerReader, MAX_BASKET, MAX_K, Query, Scorer};
 pub use scratch::Scratch;
 pub use settings::{MixtureWeights, Mode, N_SIGNALS, SIGNALS, ServingSettings, Source, Weights};

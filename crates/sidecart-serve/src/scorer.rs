@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sidecart_artifact::{Container, CustomerStore, Manifest, Mode as OpenMode, ModelFiles, RecordScratch};
-use sidecart_core::{Clock, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time};
+use sidecart_core::{Clock, Customer, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -68,9 +68,9 @@ pub struct Scorer {
     customers: Option<CustomerStore>,
 }
 
-/// A reader of customers' pasts with its own memory.
+/// A reader of stored customers with its own memory.
 #[derive(Default)]
-pub struct HistoryReader {
+pub struct CustomerReader {
     record: RecordScratch,
 }
 
@@ -150,32 +150,32 @@ impl Scorer {
         self.customers.as_ref().map(CustomerStore::kind)
     }
 
-    /// Replaces `history` by what is known of a customer: the past stored with the model, then
-    /// what the log has seen since the end of training (what it holds from before, the model knows
+    /// Replaces `customer` by what is known of one: what is stored with the model, then what the
+    /// log has seen since the end of training (what it holds from before, the model knows
     /// already). False when nothing is known.
     ///
     /// # Errors
     /// [`Error::Artifact`] when a stored record is damaged or cannot be read.
-    pub fn load_history(
+    pub fn load_customer(
         &self,
-        customer: ExternalIdRef<'_>,
+        id: ExternalIdRef<'_>,
         log: Option<&EventLog>,
-        reader: &mut HistoryReader,
-        history: &mut History,
+        reader: &mut CustomerReader,
+        customer: &mut Customer,
     ) -> Result<bool> {
-        history.clear();
+        customer.clear();
         if let Some(store) = &self.customers {
-            store.read(customer, &mut reader.record, history)?;
+            store.read(id, &mut reader.record, customer)?;
         }
-        if let Some(since) = log.and_then(|log| log.customer(customer)) {
+        if let Some(since) = log.and_then(|log| log.customer(id)) {
             for at in 0..since.len() {
                 let basket = since.get(at);
                 if basket.time > self.trained_through() {
-                    history.push(basket.time, basket.items);
+                    customer.history.push_basket(basket);
                 }
             }
         }
-        Ok(!history.is_empty())
+        Ok(!customer.history.is_empty())
     }
 
     /// Answers a query. No allocation once `scratch` is warm; the scratch of another model is

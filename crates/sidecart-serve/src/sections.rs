@@ -44,3 +44,56 @@ pub const BASKET_ITEMS: &str = "baskets.items";
 pub const POSTING_OFFSETS: &str = "postings.offsets";
 /// Newest kept baskets of each item, u32.
 pub const POSTING_BASKETS: &str = "postings.baskets";
+
+/// Names of the ladders (prefix of a text table).
+pub const LADDER_NAMES: &str = "upsell.ladders.names";
+/// By ladder: number of tiers, 1 = given by the shop, label (3 = not used), u32 `[n_ladders, 3]`.
+pub const LADDER_FACTS: &str = "upsell.ladders.facts";
+/// By ladder: baskets with two tiers over those that chance explains, 0 = unknown, f32 `[n_ladders]`.
+pub const LADDER_SIDE_BY_SIDE: &str = "upsell.ladders.side_by_side";
+/// By tier: natural logarithm of the centre price, f32 `[n_tiers]`.
+pub const TIER_CENTRES: &str = "upsell.tiers.log_centres";
+/// By row (item on a ladder): item, ladder, level, manufacturer (4294967295 = unknown), bits
+/// (1 = private label, 2 = in stock), u32 `[n_rows, 5]`.
+pub const LADDER_ROWS: &str = "upsell.rows.facts";
+/// By row: shelf price (0 = unknown) and margin (-2^63 = unknown) in 1/10000, i64 `[n_rows, 2]`.
+pub const LADDER_MONEY: &str = "upsell.rows.money";
+/// By row: natural logarithm of the size, -1000 = unknown, f32 `[n_rows]`.
+pub const LADDER_SIZES: &str = "upsell.rows.log_sizes";
+/// First period of the market, i32 `[1]`.
+pub const MARKET_FIRST: &str = "upsell.market.first";
+/// Running sums of the lines sold: before the first period, then through each, u32
+/// `[n_rows, n_periods + 1]`.
+pub const MARKET_SOLD: &str = "upsell.market.sold";
+/// Prefix of rates by kind, u32 `[4, 3]` and f32 `[4, 3]`: `.counts` (events, upgrades, customers)
+/// and `.rates` (rate, low, high).
+pub const RATES_GLOBAL: &str = "upsell.rates.global";
+/// Prefix of rates by segment and kind, `[4 * n_segments, 3]`.
+pub const RATES_SEGMENTS: &str = "upsell.rates.segments";
+/// Prefix of rates by tier and kind, `[4 * n_tiers, 3]`.
+pub const RATES_TIERS: &str = "upsell.rates.tiers";
+/// Prefix of rates by segment, kind and tier, `[n_cells, 3]`.
+pub const RATES_CELLS: &str = "upsell.rates.cells";
+/// By cell: segment x 2^40 + kind x 2^32 + tier, rising, u64 `[n_cells]`.
+pub const RATES_CELL_KEYS: &str = "upsell.rates.cells.keys";
+/// Prefix of the logistic models: `.VARIANT.columns` f32 `[3, n]` (means, inverse scales,
+/// coefficients) and `.VARIANT.calibration` f32 `[3 + n_segments]` (intercept of the model; slope,
+/// intercept and shifts of the calibration).
+pub const LOGISTIC: &str = "upsell.logistic";
+/// Prefix of the tree models: `.VARIANT.{offsets, features, thresholds, left, right, leaves}` and
+/// `.VARIANT.calibration` as above with 0 for the model's intercept.
+pub const TREES: &str = "upsell.trees";
+/// Prefix of the target models: `.VARIANT` f32 `[3, n]` (means, inverse scales, coefficients).
+pub const TARGETS: &str = "upsell.targets";
+/// By row: offsets of the switches, u32 `[n_rows + 1]`.
+pub const SWITCH_OFFSETS: &str = "upsell.switches.offsets";
+/// Rows switched to, u32.
+pub const SWITCH_TARGETS: &str = "upsell.switches.targets";
+/// Number of such switches, u32.
+pub const SWITCH_COUNTS: &str = "upsell.switches.counts";
+/// Prefix of the plan of promotions beyond the end of training: `.groups` u64 (store x 2^32 +
+/// period with its sign bit flipped, rising), `.ladder_offsets`, `.ladders` u32, `.masks` u16
+/// `[n, n_kinds]`, `.item_offsets`, `.items` u32, `.kinds_of_items` u8.
+pub const PROMOTION_PLAN: &str = "upsell.promotions";
+/// Outside ids of the plan's stores (prefix of an id table).
+pub const PROMOTION_STORES: &str = "upsell.promotions.stores";

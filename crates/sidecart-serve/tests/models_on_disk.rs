@@ -11,8 +11,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 use sidecart_artifact::{Container, CustomersSpec, Draft, MODEL_FILE, Staging};
-use sidecart_core::{Clock, ErrorClass, EventLog, ExternalId, ExternalIdRef, History, IdKind, ItemId, Time};
-use sidecart_serve::{Error, HistoryReader, Mode, Model, Query, Scorer, Source};
+use sidecart_core::{Clock, Customer, ErrorClass, EventLog, ExternalId, ExternalIdRef, History, IdKind, ItemId, Time};
+use sidecart_serve::{Error, CustomerReader, Mode, Model, Query, Scorer, Source};
 use support::Shop;
 
 fn any_shop(n_items: u32) -> Shop {
@@ -25,7 +25,8 @@ fn publish(shop: &Shop, folder: &Path, past: &History, n_items_of_customers: u64
     staging.write_container(MODEL_FILE, &shop.writer()).unwrap();
     let spec = CustomersSpec { n_customers: 1, kind: IdKind::Int, n_items: n_items_of_customers };
     let mut writer = staging.customers(spec).unwrap();
-    writer.push(ExternalIdRef::Int(7), past).unwrap();
+    let customer = Customer { history: past.clone(), ..Customer::default() };
+    writer.push(ExternalIdRef::Int(7), &customer).unwrap();
     staging.add_customers(writer).unwrap();
     staging
         .publish(Draft {
@@ -60,11 +61,12 @@ fn a_past_is_what_was_stored_and_what_the_log_saw_after_training() {
     for (customer, time, item) in [(7, 130, 4), (7, 99, 0), (7, 100, 5), (7, 101, 1), (8, 120, 2), (9, 80, 2)] {
         log.record(ExternalIdRef::Int(customer), Time(time), &[ItemId(item)]).unwrap();
     }
-    let (mut reader, mut history) = (HistoryReader::default(), past(&[(1, &[1])]));
-    let mut known = |customer: ExternalId, log: Option<&EventLog>| {
-        let known = scorer.load_history(customer.as_ref(), log, &mut reader, &mut history).unwrap();
-        assert_eq!(known, !history.is_empty());
-        history.clone()
+    let (mut reader, mut customer) = (CustomerReader::default(), Customer::default());
+    customer.history = past(&[(1, &[1])]);
+    let mut known = |id: ExternalId, log: Option<&EventLog>| {
+        let known = scorer.load_customer(id.as_ref(), log, &mut reader, &mut customer).unwrap();
+        assert_eq!(known, !customer.history.is_empty());
+        customer.history.clone()
     };
     assert_eq!(known(ExternalId::Int(7), None), past(&[(40, &[1]), (100, &[2, 3])]));
     let since = past(&[(40, &[1]), (100, &[2, 3]), (101, &[1]), (130, &[4])]);

@@ -80,9 +80,9 @@ pub fn hold_out(
     let cases = hide_one(&spec.hide, &facts, &test)?;
     let mut histories: Vec<History> =
         customer_histories(&before).iter().map(|history| stored_history(history, spec.baskets_per_customer)).collect();
-    for basket in &test {
-        if let Some(customer) = basket.customer {
-            histories[customer.index()].push(basket.time, basket.items);
+    for basket in (0..ledger.n_baskets()).filter(|&b| held(b)) {
+        if let Some(customer) = ledger.customer_of(basket) {
+            histories[customer.index()].push_lines(ledger.basket_times()[basket], paid_lines(ledger, basket));
         }
     }
     Ok(Some(HoldOut { cases, histories, before }))
@@ -122,10 +122,20 @@ pub fn customer_histories(ledger: &Ledger) -> Vec<History> {
     let mut histories = vec![History::default(); ledger.customers().len()];
     for basket in 0..ledger.n_baskets() {
         if let Some(customer) = ledger.customer_of(basket) {
-            histories[customer.index()].push(ledger.basket_times()[basket], ledger.baskets().get(basket));
+            histories[customer.index()].push_lines(ledger.basket_times()[basket], paid_lines(ledger, basket));
         }
     }
     histories
+}
+
+/// The items of a basket with what was paid for each, 0 where unknown.
+pub(crate) fn paid_lines(ledger: &Ledger, basket: usize) -> impl ExactSizeIterator<Item = (ItemId, f32)> + '_ {
+    let n_lines = ledger.baskets().get(basket).len();
+    let mut lines = ledger.lines(basket);
+    (0..n_lines).map(move |_| {
+        let line = lines.next().expect("a basket has as many lines as items");
+        (line.item, line.paid.map_or(0.0, |paid| paid.to_f64() as f32))
+    })
 }
 
 /// What an artifact stores of a customer's past: the `keep` newest baskets and, united into one at
@@ -154,8 +164,7 @@ pub fn stored_history(history: &History, keep: usize) -> History {
         stored.push(history.get(n_older - 1).time, &older);
     }
     for at in n_older..history.len() {
-        let basket = history.get(at);
-        stored.push(basket.time, basket.items);
+        stored.push_basket(history.get(at));
     }
     stored
 }

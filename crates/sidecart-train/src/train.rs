@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
-use sidecart_core::Progress;
+use sidecart_core::{Customer, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
 
@@ -92,7 +92,7 @@ pub fn publish(
         for (id, history) in ledger.customers().iter().zip(customer_histories(ledger)) {
             let stored = stored_history(&history, keep);
             if !stored.is_empty() {
-                writer.push(id, &stored)?;
+                writer.push(id, &Customer { history: stored, ..Customer::default() })?;
             }
         }
         staging.add_customers(writer)?;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use sidecart_core::{Clock, EventLog, History, ItemId, Progress, Scored, Time};
+use sidecart_core::{Clock, Customer, EventLog, ItemId, Progress, Scored, Time};
 use sidecart_data::config::{Paths, PurchasesConfig, TimeUnit};
 use sidecart_data::{Answer as AnswerRow, AnswerWriter, Query as FileQuery, ReadOptions, read_purchases, read_queries};
-use sidecart_serve::{HistoryReader, Mode, Query, Reason, Scorer, Source};
+use sidecart_serve::{CustomerReader, Mode, Query, Reason, Scorer, Source};
 
 use crate::error::{Error, Result};
 
@@ -215,8 +215,8 @@ struct Session<'a> {
     exclude: &'a [ItemId],
     options: &'a BatchOptions,
     scratch: sidecart_serve::Scratch,
-    reader: HistoryReader,
-    history: History,
+    reader: CustomerReader,
+    customer: Customer,
 }
 
 impl<'a> Session<'a> {
@@ -227,8 +227,8 @@ impl<'a> Session<'a> {
             exclude,
             options,
             scratch: scorer.scratch(),
-            reader: HistoryReader::default(),
-            history: History::default(),
+            reader: CustomerReader::default(),
+            customer: Customer::default(),
         }
     }
 
@@ -237,12 +237,12 @@ impl<'a> Session<'a> {
         let basket: Vec<ItemId> = query.items.iter().filter_map(|id| items.find(id.as_ref()).map(ItemId)).collect();
         let n_unknown = query.items.len() - basket.len();
         let known = match &query.customer {
-            Some(id) => self.scorer.load_history(id.as_ref(), self.log, &mut self.reader, &mut self.history)?,
+            Some(id) => self.scorer.load_customer(id.as_ref(), self.log, &mut self.reader, &mut self.customer)?,
             None => false,
         };
         let query = Query {
             basket: &basket,
-            history: known.then_some(&self.history),
+            history: known.then_some(&self.customer.history),
             time: query.time.unwrap_or_else(|| default_time(self.scorer)),
             k: self.options.k,
             mode: self.options.mode,

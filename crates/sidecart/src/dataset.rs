@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sidecart_core::{CustomerId, Progress};
 use sidecart_data::config::SideTableConfig;
 use sidecart_data::{
-    CustomerTable, Error as DataError, IngestSummary, ItemTable, Labels, Ledger, Promotion, ReadOptions,
+    CustomerTable, Error as DataError, IngestSummary, ItemTable, Labels, Ledger, Promotions, ReadOptions,
     read_customers, read_items, read_promotions, read_purchases,
 };
 use sidecart_train::Catalogue;
@@ -21,8 +21,8 @@ pub struct Dataset {
     pub catalogue: Catalogue,
     /// Everything known of customers.
     pub customers: Option<CustomerTable>,
-    /// The promotion calendar.
-    pub promotions: Vec<Promotion>,
+    /// The promotion calendar; empty where none is configured.
+    pub promotions: Promotions,
     /// Which segment a customer is in, where segments are configured.
     pub segments: Option<Segments>,
     /// What was read, table by table.
@@ -117,9 +117,20 @@ impl Dataset {
             }
             customers = Some(read);
         }
-        let mut promotions = Vec::new();
+        let mut promotions = Promotions::default();
         if let Some(table) = &config.promotions {
-            let (read, summary) = read_promotions(&timed(table), &catalogue.ids)?;
+            let (read, summary) = read_promotions(&timed(table), &catalogue.ids, progress)?;
+            let (ours, theirs) = (ledger.stores(), read.stores());
+            if !ours.is_empty() && !theirs.is_empty() && ours.kind() != theirs.kind() {
+                return Err(DataError::IdForms {
+                    what: "store_id",
+                    expected: ours.kind().to_string(),
+                    got: theirs.kind().to_string(),
+                    first: purchases.to_path_buf(),
+                    second: first_path(&table.path).to_path_buf(),
+                }
+                .into());
+            }
             summaries.push(("promotions", summary));
             promotions = read;
         }

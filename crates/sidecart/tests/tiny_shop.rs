@@ -12,10 +12,10 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sidecart::core::{ExternalIdRef, History, NoProgress, Time};
+use sidecart::core::{Customer, ExternalIdRef, NoProgress, Time};
 use sidecart::data::config::TimeUnit;
 use sidecart::models::Catalogue;
-use sidecart::serve::{HistoryReader, Mode, Scorer, Source};
+use sidecart::serve::{CustomerReader, Mode, Scorer, Source};
 use sidecart::{
     BatchOptions, BatchSummary, Config, Dataset, Error, EvaluateRequest, default_time, read_event_log, recommend_batch,
 };
@@ -242,11 +242,11 @@ fn a_history_file_adds_what_came_after_training() {
     let (log, summary) = read_event_log(&shop.scorer, &path, TimeUnit::Order, Default::default(), &NoProgress).unwrap();
     let got = (summary.n_baskets, summary.n_known_baskets, summary.n_anonymous, summary.n_unknown_lines);
     assert_eq!(got, (2, 2, 1, 2));
-    let (mut reader, mut history) = (HistoryReader::default(), History::default());
-    let mut times = |customer: &str| -> Vec<i64> {
-        let id = ExternalIdRef::Text(customer);
-        shop.scorer.load_history(id, Some(&log), &mut reader, &mut history).unwrap();
-        (0..history.len()).map(|at| history.get(at).time.0 / DAY).collect()
+    let (mut reader, mut customer) = (CustomerReader::default(), Customer::default());
+    let mut times = |id: &str| -> Vec<i64> {
+        let id = ExternalIdRef::Text(id);
+        shop.scorer.load_customer(id, Some(&log), &mut reader, &mut customer).unwrap();
+        (0..customer.history.len()).map(|at| customer.history.get(at).time.0 / DAY).collect()
     };
     assert_eq!(times("c0"), [0, 30, 60, 90, 125]);
     assert_eq!((times("new"), times("newer")), (vec![126], vec![]), "a basket of unknown items says nothing");

@@ -1,4 +1,4 @@
-use sidecart_core::{History, ItemId, Time};
+use sidecart_core::{Customer, ItemId, Time};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::layout::{MAX_RECORD_BYTES, u32_at, u64_at};
@@ -7,25 +7,31 @@ use super::layout::{MAX_RECORD_BYTES, u32_at, u64_at};
 #[derive(Clone, Debug, Default)]
 pub struct RecordScratch {
     pub(super) bytes: Vec<u8>,
-    items: Vec<ItemId>,
+    items: Vec<(ItemId, f32)>,
 }
 
-/// Checksum, number of baskets, number of items.
-const HEAD_BYTES: usize = 16;
+/// Checksum, number of baskets, number of items, number of traits, segment.
+const HEAD_BYTES: usize = 24;
+
+/// "No segment".
+const NO_SEGMENT: u32 = u32::MAX;
 
 /// Writes a record over `out`. The hash of the customer's id seeds the checksum, so that a
 /// record cannot stand in for another customer's.
-pub(super) fn encode(history: &History, id_hash: u64, n_items: u64, out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn encode(customer: &Customer, id_hash: u64, n_items: u64, out: &mut Vec<u8>) -> Result<(), String> {
+    let Customer { history, segment, traits } = customer;
     out.clear();
     out.extend_from_slice(&[0; 8]);
     let n_lines: usize = (0..history.len()).map(|i| history.get(i).items.len()).sum();
-    let bytes = HEAD_BYTES + 12 * history.len() + 4 + 4 * n_lines;
+    let bytes = HEAD_BYTES + 12 * history.len() + 4 + 8 * n_lines + 4 * traits.len();
     if bytes as u64 > MAX_RECORD_BYTES {
         return Err(format!("a record of {bytes} bytes, at most {MAX_RECORD_BYTES} allowed; keep fewer baskets"));
     }
-    // Below the limit both counts fit 32 bits.
-    out.extend_from_slice(&(history.len() as u32).to_le_bytes());
-    out.extend_from_slice(&(n_lines as u32).to_le_bytes());
+    // Below the limit all counts fit 32 bits.
+    let segment = segment.map_or(NO_SEGMENT, u32::from);
+    for field in [history.len() as u32, n_lines as u32, traits.len() as u32, segment] {
+        out.extend_from_slice(&field.to_le_bytes());
+    }
     let baskets = || (0..history.len()).map(|i| history.get(i));
     let mut last = Time(i64::MIN);
     for basket in baskets() {
@@ -47,13 +53,25 @@ pub(super) fn encode(history: &History, id_hash: u64, n_items: u64, out: &mut Ve
         }
         out.extend_from_slice(&item.0.to_le_bytes());
     }
+    for &paid in baskets().flat_map(|basket| basket.paid) {
+        if !(paid >= 0.0 && paid.is_finite()) {
+            return Err(format!("an amount of {paid}"));
+        }
+        out.extend_from_slice(&paid.to_le_bytes());
+    }
+    for &value in traits {
+        if !value.is_finite() {
+            return Err(format!("a trait of {value}"));
+        }
+        out.extend_from_slice(&value.to_le_bytes());
+    }
     let checksum = xxh3_64_with_seed(&out[8..], id_hash);
     out[..8].copy_from_slice(&checksum.to_le_bytes());
     Ok(())
 }
 
-/// Checks the record in `scratch.bytes` and appends its baskets to `out`.
-pub(super) fn decode(scratch: &mut RecordScratch, id_hash: u64, n_items: u64, out: &mut History) -> Result<(), String> {
+/// Checks the record in `scratch.bytes` and fills `out`, which must be empty.
+pub(super) fn decode(scratch: &mut RecordScratch, id_hash: u64, n_items: u64, out: &mut Customer) -> Result<(), String> {
     let RecordScratch { bytes, items } = scratch;
     if bytes.len() < HEAD_BYTES {
         return Err(format!("a record of {} bytes", bytes.len()));
@@ -62,17 +80,22 @@ pub(super) fn decode(scratch: &mut RecordScratch, id_hash: u64, n_items: u64, ou
     if expected != got {
         return Err(format!("checksum of a record is {got:016x}, expected {expected:016x}"));
     }
-    let (n_baskets, n_lines) = (u32_at(bytes, 8) as usize, u32_at(bytes, 12) as usize);
-    let stated = n_baskets as u64 * 12 + 4 + n_lines as u64 * 4 + HEAD_BYTES as u64;
+    let [n_baskets, n_lines, n_traits] = [8, 12, 16].map(|at| u32_at(bytes, at) as usize);
+    let stated = n_baskets as u64 * 12 + 4 + n_lines as u64 * 8 + n_traits as u64 * 4 + HEAD_BYTES as u64;
     if stated != bytes.len() as u64 {
         return Err(format!("a record states {stated} bytes and has {}", bytes.len()));
     }
     let (times, rest) = bytes[HEAD_BYTES..].split_at(8 * n_baskets);
-    let (offsets, lines) = rest.split_at(4 * (n_baskets + 1));
+    let (offsets, rest) = rest.split_at(4 * (n_baskets + 1));
+    let (lines, rest) = rest.split_at(4 * n_lines);
+    let (amounts, traits) = rest.split_at(4 * n_lines);
     items.clear();
-    items.extend((0..n_lines).map(|i| ItemId(u32_at(lines, 4 * i))));
-    if let Some(item) = items.iter().find(|item| u64::from(item.0) >= n_items) {
+    items.extend((0..n_lines).map(|i| (ItemId(u32_at(lines, 4 * i)), f32::from_bits(u32_at(amounts, 4 * i)))));
+    if let Some((item, _)) = items.iter().find(|(item, _)| u64::from(item.0) >= n_items) {
         return Err(format!("a record names item {} of {n_items}", item.0));
+    }
+    if let Some((_, paid)) = items.iter().find(|(_, paid)| !(*paid >= 0.0 && paid.is_finite())) {
+        return Err(format!("a record holds an amount of {paid}"));
     }
     if u32_at(offsets, 0) != 0 || u32_at(offsets, 4 * n_baskets) as usize != n_lines {
         return Err("basket offsets do not cover the items".into());
@@ -84,10 +107,18 @@ pub(super) fn decode(scratch: &mut RecordScratch, id_hash: u64, n_items: u64, ou
         if time < last || begin > end || end > n_lines {
             return Err(format!("basket {i} of a record is out of order"));
         }
-        out.push(time, &items[begin..end]);
+        out.history.push_lines(time, items[begin..end].iter().copied());
         last = time;
     }
-    Ok(())
+    out.segment = match u32_at(bytes, 20) {
+        NO_SEGMENT => None,
+        segment => Some(u16::try_from(segment).map_err(|_| format!("a record names segment {segment}"))?),
+    };
+    out.traits.extend((0..n_traits).map(|i| f32::from_bits(u32_at(traits, 4 * i))));
+    match out.traits.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(format!("a record holds a trait of {value}")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -95,13 +126,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn history(baskets: &[(i64, Vec<u32>)]) -> History {
-        let mut history = History::default();
+    fn customer(baskets: &[(i64, Vec<u32>)]) -> Customer {
+        let mut customer = Customer { segment: Some(3), traits: vec![0.5, -2.0], ..Customer::default() };
         for (time, items) in baskets {
-            let items: Vec<ItemId> = items.iter().map(|&i| ItemId(i)).collect();
-            history.push(Time(*time), &items);
+            customer.history.push_lines(Time(*time), items.iter().map(|&i| (ItemId(i), i as f32 / 4.0)));
         }
-        history
+        customer
     }
 
     /// Signs a record again after a change.
@@ -115,21 +145,21 @@ mod tests {
         #[test]
         fn records_come_back(mut baskets in proptest::collection::vec((any::<i64>(), proptest::collection::vec(0u32..50, 0..6)), 0..8)) {
             baskets.sort();
-            let written = history(&baskets);
+            let written = customer(&baskets);
             let mut scratch = RecordScratch::default();
             encode(&written, 9, 50, &mut scratch.bytes).unwrap();
-            let mut read = History::default();
+            let mut read = Customer::default();
             decode(&mut scratch, 9, 50, &mut read).unwrap();
             prop_assert_eq!(&read, &written);
-            prop_assert!(decode(&mut scratch, 8, 50, &mut History::default()).is_err());
+            prop_assert!(decode(&mut scratch, 8, 50, &mut Customer::default()).is_err());
         }
 
         #[test]
-        fn signed_nonsense_never_panics(words in proptest::collection::vec(prop_oneof![0u32..6, any::<u32>()], 4..24)) {
+        fn signed_nonsense_never_panics(words in proptest::collection::vec(prop_oneof![0u32..6, any::<u32>()], 6..28)) {
             let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-            let mut read = History::default();
+            let mut read = Customer::default();
             if decode(&mut signed(bytes, 3), 3, 6, &mut read).is_ok() {
-                prop_assert!((0..read.len()).all(|i| read.get(i).items.iter().all(|item| item.0 < 6)));
+                prop_assert!((0..read.history.len()).all(|i| read.history.get(i).items.iter().all(|item| item.0 < 6)));
             }
         }
     }
@@ -137,23 +167,31 @@ mod tests {
     #[test]
     fn every_rule_of_a_record_is_checked() {
         let mut bytes = Vec::new();
-        encode(&history(&[(1, vec![0, 1]), (2, vec![2])]), 5, 3, &mut bytes).unwrap();
-        assert!(decode(&mut signed(bytes.clone(), 5), 5, 3, &mut History::default()).is_ok());
+        encode(&customer(&[(1, vec![0, 1]), (2, vec![2])]), 5, 3, &mut bytes).unwrap();
+        assert!(decode(&mut signed(bytes.clone(), 5), 5, 3, &mut Customer::default()).is_ok());
         let refused = |at: usize, to: u8, n_items: u64| {
             let mut changed = bytes.clone();
             changed[at] = to;
-            decode(&mut signed(changed, 5), 5, n_items, &mut History::default()).unwrap_err()
+            decode(&mut signed(changed, 5), 5, n_items, &mut Customer::default()).unwrap_err()
         };
         assert!(refused(8, 9, 3).contains("states"));
         assert!(refused(12, 2, 3).contains("states"));
-        assert!(refused(16, 3, 3).contains("out of order"));
-        assert!(refused(32, 1, 3).contains("cover"));
-        assert!(refused(36, 9, 3).contains("out of order"));
-        assert!(refused(40, 2, 3).contains("cover"));
-        assert!(refused(44, 3, 3).contains("item 3"));
-        assert!(refused(44, 0, 2).contains("item 2"));
-        assert!(encode(&history(&[(1, vec![3])]), 5, 3, &mut bytes).is_err());
-        let long = history(&[(1, vec![0; MAX_RECORD_BYTES as usize / 4])]);
+        assert!(refused(16, 3, 3).contains("states"));
+        assert!(refused(22, 1, 3).contains("segment"));
+        assert!(refused(24, 3, 3).contains("out of order"));
+        assert!(refused(40, 1, 3).contains("cover"));
+        assert!(refused(44, 9, 3).contains("out of order"));
+        assert!(refused(48, 2, 3).contains("cover"));
+        assert!(refused(52, 3, 3).contains("item 3"));
+        assert!(refused(52, 0, 2).contains("item 2"));
+        assert!(refused(67, 0xbf, 3).contains("amount"));
+        bytes[79..=79].copy_from_slice(&[0x7f]);
+        bytes[78] = 0x80;
+        assert!(decode(&mut signed(bytes.clone(), 5), 5, 3, &mut Customer::default()).unwrap_err().contains("trait"));
+        let negative = Customer { traits: vec![f32::NAN], ..Customer::default() };
+        assert!(encode(&negative, 5, 3, &mut bytes).unwrap_err().contains("trait"));
+        assert!(encode(&customer(&[(1, vec![3])]), 5, 3, &mut bytes).is_err());
+        let long = customer(&[(1, vec![0; MAX_RECORD_BYTES as usize / 4])]);
         assert!(encode(&long, 5, 3, &mut bytes).unwrap_err().contains("at most"));
     }
 }

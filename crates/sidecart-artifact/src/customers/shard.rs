@@ -184,17 +184,17 @@ mod tests {
     use super::*;
     use crate::{CustomersSpec, CustomersWriter};
     use proptest::prelude::*;
-    use sidecart_core::{History, ItemId, Time};
+    use sidecart_core::{Customer, ItemId, Time};
 
     fn written(kind: IdKind) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let spec = CustomersSpec { n_customers: 3, kind, n_items: 5 };
         let mut writer = CustomersWriter::create(folder.path().join("customers"), spec).unwrap();
-        let mut history = History::default();
-        history.push(Time(1), &[ItemId(4)]);
+        let mut customer = Customer::default();
+        customer.history.push(Time(1), &[ItemId(4)]);
         for (int, text) in [(1, "ann"), (2, "bob"), (3, "cy")] {
             let id = if kind == IdKind::Int { ExternalIdRef::Int(int) } else { ExternalIdRef::Text(text) };
-            writer.push(id, &history).unwrap();
+            writer.push(id, &customer).unwrap();
         }
         writer.finish().unwrap();
         std::fs::read(folder.path().join("customers/000.shard")).unwrap()

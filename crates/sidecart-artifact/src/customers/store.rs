@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use sidecart_core::{ExternalIdRef, History, IdKind};
+use sidecart_core::{Customer, ExternalIdRef, IdKind};
 
 use super::layout::{id_hash, shard_name, shard_of};
 use super::record::{self, RecordScratch};
@@ -96,7 +96,7 @@ impl CustomerStore {
     ///
     /// # Errors
     /// [`Error::Customers`] for a damaged record, I/O errors; `out` is then empty.
-    pub fn read(&self, id: ExternalIdRef<'_>, scratch: &mut RecordScratch, out: &mut History) -> Result<bool, Error> {
+    pub fn read(&self, id: ExternalIdRef<'_>, scratch: &mut RecordScratch, out: &mut Customer) -> Result<bool, Error> {
         out.clear();
         let hash = id_hash(id);
         let shard = &self.shards[shard_of(hash, self.shards.len() as u32) as usize];
@@ -117,12 +117,12 @@ mod tests {
     use crate::{CUSTOMERS_PER_SHARD, CustomersSpec, CustomersWriter};
     use sidecart_core::{IdTable, ItemId, Time};
 
-    fn baskets_of(rank: u32) -> History {
-        let mut history = History::default();
+    fn baskets_of(rank: u32) -> Customer {
+        let mut customer = Customer { traits: vec![rank as f32], ..Customer::default() };
         for i in 0..rank % 4 {
-            history.push(Time(i64::from(rank + i)), &[ItemId(rank % 10), ItemId(i)]);
+            customer.history.push(Time(i64::from(rank + i)), &[ItemId(rank % 10), ItemId(i)]);
         }
-        history
+        customer
     }
 
     /// Writes customers as if there were enough of them for `n_shards`.
@@ -150,14 +150,14 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let store = CustomerStore::open(written(folder.path(), ids, n_shards)).unwrap();
             assert_eq!((store.len(), store.n_items(), store.kind()), (300, 10, ids.kind()));
-            let (mut scratch, mut history) = (RecordScratch::default(), History::default());
+            let (mut scratch, mut customer) = (RecordScratch::default(), Customer::default());
             for (id, rank) in ids.iter().zip(0..) {
-                assert!(store.read(id, &mut scratch, &mut history).unwrap());
-                assert_eq!(history, baskets_of(rank));
+                assert!(store.read(id, &mut scratch, &mut customer).unwrap());
+                assert_eq!(customer, baskets_of(rank));
             }
             for unknown in [ExternalIdRef::Int(1), ExternalIdRef::Text("nobody"), ExternalIdRef::Text("")] {
-                assert!(!store.read(unknown, &mut scratch, &mut history).unwrap());
-                assert!(history.is_empty());
+                assert!(!store.read(unknown, &mut scratch, &mut customer).unwrap());
+                assert_eq!(customer, Customer::default());
             }
         }
     }
@@ -189,8 +189,8 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[40] ^= 1;
         let store = CustomerStore::from_shards(vec![(path, bytes)]).unwrap();
-        let (mut scratch, mut history) = (RecordScratch::default(), History::default());
-        let broken: Vec<bool> = ids.iter().map(|id| store.read(id, &mut scratch, &mut history).is_err()).collect();
+        let (mut scratch, mut customer) = (RecordScratch::default(), Customer::default());
+        let broken: Vec<bool> = ids.iter().map(|id| store.read(id, &mut scratch, &mut customer).is_err()).collect();
         assert_eq!(broken.iter().filter(|&&b| b).count(), 1);
     }
 }

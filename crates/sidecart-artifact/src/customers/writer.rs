@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use sidecart_core::{ExternalIdRef, History, IdKind, IdTable, TextTable};
+use sidecart_core::{Customer, ExternalIdRef, IdKind, IdTable, TextTable};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::layout::{END_MAGIC, Footer, MAGIC, id_hash, shard_count, shard_name, shard_of};
@@ -48,7 +48,7 @@ impl CustomersWriter {
     /// [`Error::Unwritable`] for an id that is not greater than the one before, an id of the other
     /// form, an item that does not exist, or a record above [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES);
     /// I/O errors.
-    pub fn push(&mut self, id: ExternalIdRef<'_>, newest: &History) -> Result<(), Error> {
+    pub fn push(&mut self, id: ExternalIdRef<'_>, newest: &Customer) -> Result<(), Error> {
         let refused = |reason: String| Error::unwritable("a customer's record", reason);
         let hash = id_hash(id);
         let shard = &mut self.shards[shard_of(hash, shard_count(self.spec.n_customers)) as usize];
@@ -170,14 +170,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spec = CustomersSpec { n_customers: 2, kind: IdKind::Int, n_items: 1 };
         let mut writer = CustomersWriter::create(folder.path().join("customers"), spec).unwrap();
-        let mut history = History::default();
-        writer.push(ExternalIdRef::Int(5), &history).unwrap();
+        let mut customer = Customer::default();
+        writer.push(ExternalIdRef::Int(5), &customer).unwrap();
         let refused = |r: Result<(), Error>| matches!(r, Err(Error::Unwritable { .. }));
-        assert!(refused(writer.push(ExternalIdRef::Int(5), &history)));
-        assert!(refused(writer.push(ExternalIdRef::Int(4), &history)));
-        assert!(refused(writer.push(ExternalIdRef::Text("6"), &history)));
-        history.push(Time(0), &[ItemId(1)]);
-        assert!(refused(writer.push(ExternalIdRef::Int(6), &history)));
+        assert!(refused(writer.push(ExternalIdRef::Int(5), &customer)));
+        assert!(refused(writer.push(ExternalIdRef::Int(4), &customer)));
+        assert!(refused(writer.push(ExternalIdRef::Text("6"), &customer)));
+        customer.history.push(Time(0), &[ItemId(1)]);
+        assert!(refused(writer.push(ExternalIdRef::Int(6), &customer)));
         assert_eq!(writer.finish().unwrap().len(), 1);
     }
 }

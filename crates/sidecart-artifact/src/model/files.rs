@@ -179,7 +179,7 @@ fn check_file(path: &Path, entry: &FileEntry) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::{ContainerWriter, CustomersSpec, Draft, RecordScratch, Staging};
-    use sidecart_core::{ExternalIdRef, History, IdKind, ItemId, Time};
+    use sidecart_core::{Customer, ExternalIdRef, IdKind, ItemId, Time};
 
     fn written(folder: &Path) -> PathBuf {
         let mut staging = Staging::begin(folder).unwrap();
@@ -188,9 +188,9 @@ mod tests {
         staging.write_container(MODEL_FILE, &writer).unwrap();
         staging.write_bytes("notes.txt", b"about").unwrap();
         let mut customers = staging.customers(CustomersSpec { n_customers: 1, kind: IdKind::Int, n_items: 3 }).unwrap();
-        let mut history = History::default();
-        history.push(Time(1), &[ItemId(2)]);
-        customers.push(ExternalIdRef::Int(42), &history).unwrap();
+        let mut customer = Customer::default();
+        customer.history.push(Time(1), &[ItemId(2)]);
+        customers.push(ExternalIdRef::Int(42), &customer).unwrap();
         staging.add_customers(customers).unwrap();
         folder.join(staging.publish(Draft::default()).unwrap().to_string())
     }
@@ -206,11 +206,11 @@ mod tests {
                 assert_eq!(files.folder(), Some(version.as_path()));
                 let values = files.model().vector::<f32>("values", 2).unwrap();
                 assert_eq!(files.model().get(&values), [1.0, 2.0]);
-                let mut history = History::default();
+                let mut customer = Customer::default();
                 let customers = files.customers().unwrap();
-                let found = customers.read(ExternalIdRef::Int(42), &mut RecordScratch::default(), &mut history);
+                let found = customers.read(ExternalIdRef::Int(42), &mut RecordScratch::default(), &mut customer);
                 assert!(found.unwrap());
-                assert_eq!(history.get(0).items, [ItemId(2)]);
+                assert_eq!(customer.history.get(0).items, [ItemId(2)]);
             }
         }
     }

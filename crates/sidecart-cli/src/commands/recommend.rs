@@ -1,8 +1,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use sidecart::core::{EventLog, ExternalId, ExternalIdRef, History, ItemId};
+use sidecart::core::{Customer, EventLog, ExternalId, ExternalIdRef, ItemId};
 use sidecart::data::config::TimeUnit;
-use sidecart::serve::{HistoryReader, Query, Reason, Scorer};
+use sidecart::serve::{CustomerReader, Query, Reason, Scorer};
 use sidecart::{BatchOptions, CROSS_SELL, default_time, expected_time, find_items, parse_time, read_event_log};
 
 use super::{Session, print};
@@ -81,17 +81,17 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
             })?
         }
     };
-    let mut history = History::default();
+    let mut customer = Customer::default();
     let mut known = false;
     if let Some(typed) = &args.customer {
-        let mut reader = HistoryReader::default();
+        let mut reader = CustomerReader::default();
         // A model's customer ids have one form; a typed number can be meant as either.
         let as_text = ExternalIdRef::Text(typed);
-        known = scorer.load_history(as_text, log, &mut reader, &mut history).map_err(sidecart::Error::from)?;
+        known = scorer.load_customer(as_text, log, &mut reader, &mut customer).map_err(sidecart::Error::from)?;
         if let (false, Ok(number)) = (known, typed.trim().parse()) {
             let as_number = ExternalId::Int(number);
             known = scorer
-                .load_history(as_number.as_ref(), log, &mut reader, &mut history)
+                .load_customer(as_number.as_ref(), log, &mut reader, &mut customer)
                 .map_err(sidecart::Error::from)?;
         }
         if !known {
@@ -100,7 +100,7 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
     }
     let query = Query {
         basket: &basket,
-        history: known.then_some(&history),
+        history: known.then_some(&customer.history),
         time,
         k: args.k,
         mode: args.mode.into(),

@@ -4,6 +4,7 @@ use sidecart_core::{ExternalId, ExternalIdRef, IdTable, Money, TextTable, Time};
 
 use super::columns::BadValue;
 use super::side_table::{Column, Kind, SideTable, Values, form_of, known, list, needed};
+use super::size::{SizeUnit, parse_size};
 use super::summary::{IngestSummary, Rule};
 use crate::config::SideTableConfig;
 use crate::error::{Error, Result};
@@ -64,7 +65,7 @@ pub struct ItemTable {
     pub private_label: Option<Labels>,
     /// Size text as given.
     pub size: Option<Labels>,
-    /// Size in grams, millilitres or pieces, parsed from the text.
+    /// Size in the unit it counts, parsed from the text.
     pub size_amount: Option<Vec<Option<(f64, SizeUnit)>>>,
     /// Shelf price per piece, above zero where known.
     pub price: Option<Vec<Option<Money>>>,
@@ -82,19 +83,6 @@ pub struct ItemTable {
     pub add_on_for: Option<Vec<Option<ExternalId>>>,
     /// Further columns for features and filters.
     pub attributes: Vec<Labels>,
-}
-
-/// What a size counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum SizeUnit {
-    /// Grams.
-    Gram,
-    /// Millilitres.
-    Millilitre,
-    /// Pieces.
-    Piece,
-    /// Metres of length.
-    Metre,
 }
 
 const COLUMNS: [super::side_table::Known; 16] = [
@@ -249,72 +237,9 @@ pub(crate) fn id_table(sorted: impl Iterator<Item = ExternalId>) -> IdTable {
     if texts.is_empty() { IdTable::Int(ints) } else { IdTable::Text(texts) }
 }
 
-/// Reads "16 OZ", "1.5 L", "2 x 500 ml", "12 CT" as an amount in grams, millilitres, metres or
-/// pieces. `None` where the text names no known unit.
-#[must_use]
-pub fn parse_size(text: &str) -> Option<(f64, SizeUnit)> {
-    let text = text.trim().to_ascii_lowercase();
-    let (factor, rest) = match text.split_once(" x ").or_else(|| text.split_once('x')) {
-        Some((n, rest)) if n.trim().parse::<f64>().is_ok() => (n.trim().parse::<f64>().ok()?, rest.trim().to_owned()),
-        _ => (1.0, text),
-    };
-    let split = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ',' || c == '/' || c == ' '))?;
-    let (number, unit) = rest.split_at(split);
-    let amount = parse_amount(number.trim())?;
-    let unit = unit.trim().trim_end_matches('.');
-    let unit = unit.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (scale, unit) = match unit.as_str() {
-        "g" | "gr" | "gm" | "gram" | "grams" => (1.0, SizeUnit::Gram),
-        "kg" | "kilo" => (1000.0, SizeUnit::Gram),
-        "mg" => (0.001, SizeUnit::Gram),
-        "oz" | "ounce" | "ounces" => (28.349_523_125, SizeUnit::Gram),
-        "lb" | "lbs" | "pound" | "pounds" => (453.592_37, SizeUnit::Gram),
-        "ml" => (1.0, SizeUnit::Millilitre),
-        "cl" => (10.0, SizeUnit::Millilitre),
-        "l" | "lt" | "ltr" | "liter" | "litre" => (1000.0, SizeUnit::Millilitre),
-        "fl oz" | "floz" => (29.573_529_562_5, SizeUnit::Millilitre),
-        "pt" | "pint" => (473.176_473, SizeUnit::Millilitre),
-        "qt" | "quart" => (946.352_946, SizeUnit::Millilitre),
-        "gal" | "ga" | "gallon" => (3_785.411_784, SizeUnit::Millilitre),
-        "ct" | "count" | "pk" | "pack" | "pc" | "pcs" | "ea" | "each" | "pieces" | "stk" => (1.0, SizeUnit::Piece),
-        "dz" | "doz" | "dozen" => (12.0, SizeUnit::Piece),
-        "m" | "metre" | "meter" => (1.0, SizeUnit::Metre),
-        "cm" => (0.01, SizeUnit::Metre),
-        "in" | "inch" => (0.0254, SizeUnit::Metre),
-        "ft" | "feet" => (0.3048, SizeUnit::Metre),
-        _ => return None,
-    };
-    let amount = factor * amount * scale;
-    (amount.is_finite() && amount > 0.0).then_some((amount, unit))
-}
-
-/// `12`, `1.5`, `1,5`, `1/2` or `1 1/2`.
-fn parse_amount(text: &str) -> Option<f64> {
-    let mut sum = 0.0;
-    for part in text.split_whitespace() {
-        sum += match part.split_once('/') {
-            Some((a, b)) => a.parse::<f64>().ok()? / b.parse::<f64>().ok()?,
-            None => part.replace(',', ".").parse::<f64>().ok()?,
-        };
-    }
-    (sum > 0.0).then_some(sum)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read() {
-        let grams = |text| parse_size(text).map(|(a, u)| (a.round() as i64, u));
-        assert_eq!(grams("16 OZ"), Some((454, SizeUnit::Gram)));
-        assert_eq!(grams("1.5 L"), Some((1500, SizeUnit::Millilitre)));
-        assert_eq!(grams("2 x 500 ml"), Some((1000, SizeUnit::Millilitre)));
-        assert_eq!(grams("12CT"), Some((12, SizeUnit::Piece)));
-        assert_eq!(grams("1 1/2 LB"), Some((680, SizeUnit::Gram)));
-        assert_eq!(grams("large"), None);
-        assert_eq!(grams(""), None);
-    }
 
     #[test]
     fn labels_are_ranked() {

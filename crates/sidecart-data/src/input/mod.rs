@@ -14,13 +14,15 @@ mod queries;
 mod rows;
 mod shared_baskets;
 mod side_table;
+mod size;
 mod summary;
 
 pub use customers::{CustomerTable, read_customers};
-pub use items::{ItemTable, Labels, SizeUnit, parse_size, read_items};
-pub use promotions::{Promotion, read_promotions};
+pub use items::{ItemTable, Labels, read_items};
+pub use promotions::{Promotion, Promotions, read_promotions};
 pub use purchases::{ReadOptions, read_purchases};
 pub use queries::{Answer, AnswerWriter, Query, QueryBatch, read_queries};
+pub use size::{SizeUnit, WrittenSize, parse_size};
 pub use summary::{IngestSummary, Rule, RuleCount};
 
 /// Pieces of the reading phase that the ledger is built from.

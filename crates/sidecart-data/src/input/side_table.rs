@@ -294,9 +294,11 @@ impl SideTable {
     }
 }
 
-type Planned = (&'static str, Kind, String);
+/// Our name, kind and the caller's name of a column to read.
+pub(crate) type Planned = (&'static str, Kind, String);
 
-fn plan(inputs: &[ParquetInput], config: &SideTableConfig, known: &[Known]) -> Result<Vec<Planned>> {
+/// Decides which column of the caller each known name is read from.
+pub(crate) fn plan(inputs: &[ParquetInput], config: &SideTableConfig, known: &[Known]) -> Result<Vec<Planned>> {
     let mut plan = Vec::new();
     for column in known {
         match config.columns.get(column.name) {
@@ -363,7 +365,7 @@ fn other_columns(inputs: &[ParquetInput], plan: &[Planned]) -> Result<Vec<Planne
 }
 
 /// Checks that every planned column has a type that fits, the same form in all files.
-fn check_types(inputs: &[ParquetInput], plan: &[Planned], unit: TimeUnit) -> Result<()> {
+pub(crate) fn check_types(inputs: &[ParquetInput], plan: &[Planned], unit: TimeUnit) -> Result<()> {
     for (name, kind, source) in plan {
         let mut first: Option<(String, &ParquetInput)> = None;
         for input in inputs {

@@ -37,6 +37,9 @@ pub enum Rule {
     BasketOfTwo,
     /// A promotion of an item that nobody bought and no item table knows.
     UnknownItem,
+    /// Promotions of the same item, time, store and kind: one of them counts, that with the
+    /// greatest discount.
+    RepeatedPromotion,
     /// A `size` text that is no size: the size is unknown.
     UnreadableSize,
 }
@@ -55,6 +58,7 @@ impl fmt::Display for Rule {
             Self::BadRow => "rows that break a rule, skipped",
             Self::BasketOfTwo => "baskets given to two customers, skipped",
             Self::UnknownItem => "promotions of unknown items, left out",
+            Self::RepeatedPromotion => "promotions that repeat another, the greatest discount counts",
             Self::UnreadableSize => "sizes that cannot be read, taken as unknown",
         })
     }

@@ -154,18 +154,18 @@ fn measured(
 
 /// Nine decimals: far below any interval, and few enough digits that every JSON reader gives the
 /// same number back.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }
 
-fn rounded_estimate(estimate: Estimate) -> Estimate {
+pub(crate) fn rounded_estimate(estimate: Estimate) -> Estimate {
     Estimate { value: rounded(estimate.value), low: rounded(estimate.low), high: rounded(estimate.high) }
 }
 
 /// Gives a width to intervals at 0 and 1, where every resample equals the estimate: Wilson's
 /// bound for as many hits or misses as there are clusters. The other metrics never exceed the hit
 /// rate, so its bound holds for them too.
-fn widen_at_the_ends(estimate: Estimate, n_clusters: u64) -> Estimate {
+pub(crate) fn widen_at_the_ends(estimate: Estimate, n_clusters: u64) -> Estimate {
     let n_hits = match estimate.value {
         0.0 => 0,
         1.0 => n_clusters,

@@ -2,7 +2,7 @@ use super::numbers::{count, share};
 use super::plots::{forest_plot, segment_bars};
 use super::{RankerRow, Report, SliceFacts, SliceKind};
 
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 impl Report {
     /// The report as one self-contained page: no script, nothing loaded from elsewhere, plots as
@@ -88,7 +88,7 @@ impl Report {
 
 /// A table with the first row as header and the first column as names; the row of the name
 /// `best` stands out.
-fn table(grid: &[Vec<String>], best: Option<&str>) -> String {
+pub(crate) fn table(grid: &[Vec<String>], best: Option<&str>) -> String {
     let header: String = grid[0].iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
     let rows: String = grid[1..]
         .iter()
@@ -113,17 +113,17 @@ fn cell(text: &str) -> String {
     }
 }
 
-fn percent(value: f64) -> String {
+pub(crate) fn percent(value: f64) -> String {
     format!("{:.1} %", value * 100.0)
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Makes any text safe between tags and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -139,7 +139,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A value with its interval in one phrase, for readers of the plots' texts.
-pub(super) fn spoken(name: &str, value: f64, low: f64, high: f64) -> String {
+pub(crate) fn spoken(name: &str, value: f64, low: f64, high: f64) -> String {
     format!("{name} {} ({} to {})", share(value), share(low), share(high))
 }
 

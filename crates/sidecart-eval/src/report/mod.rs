@@ -1,9 +1,9 @@
-mod build;
+pub(crate) mod build;
 mod grid;
-mod html;
-mod numbers;
-mod plots;
-mod table;
+pub(crate) mod html;
+pub(crate) mod numbers;
+pub(crate) mod plots;
+pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 

@@ -17,7 +17,7 @@ pub(crate) fn count(n: usize) -> String {
 }
 
 /// Three decimals without a leading zero: `.125`, `1.000`.
-pub(super) fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     let text = format!("{value:.3}");
     match text.strip_prefix("0.") {
         Some(decimals) => format!(".{decimals}"),

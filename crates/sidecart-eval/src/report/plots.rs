@@ -12,14 +12,14 @@ const RIGHT: f64 = 620.0;
 const MAX_NAME: usize = 24;
 
 /// A value axis from zero to a round end.
-struct Axis {
-    step: f64,
-    n_steps: u32,
+pub(crate) struct Axis {
+    pub(crate) step: f64,
+    pub(crate) n_steps: u32,
 }
 
 impl Axis {
     /// At most six steps of 1, 2 or 5 times a power of ten that reach `highest`, at most 1.
-    fn reaching(highest: f64) -> Self {
+    pub(crate) fn reaching(highest: f64) -> Self {
         let highest = highest.clamp(1e-3, 1.0);
         let step = [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
             .into_iter()
@@ -28,11 +28,11 @@ impl Axis {
         Self { step, n_steps: ((highest / step) - 1e-9).ceil().max(1.0) as u32 }
     }
 
-    fn x(&self, value: f64) -> f64 {
+    pub(crate) fn x(&self, value: f64) -> f64 {
         LEFT + (RIGHT - LEFT) * value / (self.step * f64::from(self.n_steps))
     }
 
-    fn draw(&self, bottom: f64) -> String {
+    pub(crate) fn draw(&self, bottom: f64) -> String {
         (0..=self.n_steps)
             .map(|tick| {
                 let value = f64::from(tick) * self.step;
@@ -150,7 +150,7 @@ fn class(row: &RankerRow) -> &'static str {
 }
 
 /// A name before the axis, cut when long; the full name is its tooltip.
-fn name_at(name: &str, y: f64) -> String {
+pub(crate) fn name_at(name: &str, y: f64) -> String {
     let short: String = if name.chars().count() > MAX_NAME {
         name.chars().take(MAX_NAME - 1).chain(['…']).collect()
     } else {
@@ -165,11 +165,11 @@ fn name_at(name: &str, y: f64) -> String {
     )
 }
 
-fn value_at(text: &str, y: f64) -> String {
+pub(crate) fn value_at(text: &str, y: f64) -> String {
     format!("<text x=\"{:.0}\" y=\"{:.1}\">{}</text>", RIGHT + 14.0, y + 4.5, escape(text))
 }
 
-fn svg(id: &str, title: &str, said: &[String], height: f64, shapes: &str) -> String {
+pub(crate) fn svg(id: &str, title: &str, said: &[String], height: f64, shapes: &str) -> String {
     format!(
         "<svg viewBox=\"0 0 {WIDTH:.0} {height:.0}\" role=\"img\" aria-labelledby=\"{id}-title {id}-text\">\n\
          <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-text\">{}.</desc>\n{shapes}</svg>\n",

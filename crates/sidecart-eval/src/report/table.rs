@@ -93,7 +93,7 @@ fn slice_heading(slice: &SliceFacts) -> String {
 }
 
 /// Pads columns to equal width: the first to the left, the others to the right.
-fn align(grid: &[Vec<String>]) -> Vec<String> {
+pub(crate) fn align(grid: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| grid.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..grid[0].len()).map(width).collect();
     grid.iter()
