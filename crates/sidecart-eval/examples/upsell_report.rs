@@ -74,7 +74,9 @@ fn main() -> Result<(), EvalError> {
             cases.labels.push(if ladder == 39 { Label::Replacement } else { Label::Repeat });
             cases.n_prior.push(1 + rng.below(12) as u32);
             deal_share.push(fifth(customer.deals));
-            price_position.push(fifth((customer.deals + rng.unit()) * 0.5));
+            // The share of mean values of two uniforms below this one, so that fifths are of equal size.
+            let mean = (customer.deals + rng.unit()) * 0.5;
+            price_position.push(fifth(if mean < 0.5 { 2.0 * mean * mean } else { 1.0 - 2.0 * (1.0 - mean).powi(2) }));
             let noisy = |rng: &mut Rng, scale: f64| logistic(-2.0 + level + customer.taste + scale * rng.normal());
             let column = [
                 noisy(&mut rng, 0.35),

@@ -7,6 +7,7 @@ use sidecart_kernels::{RowBias, ScanIndex};
 use crate::error::{Error, Result};
 use crate::sections as names;
 use crate::settings::ServingSettings;
+use crate::upsell::UpsellModel;
 use sidecart_core::ln;
 
 /// Lists of numbers by row: `offsets[row]..offsets[row + 1]`.
@@ -79,6 +80,7 @@ pub struct Model {
     associations: Option<AssociationLists>,
     embeddings: Option<EmbeddingTables>,
     baskets: Option<BasketTables>,
+    upsell: Option<UpsellModel>,
     /// Logarithm of the inverse share of baskets that hold each item, above 0.
     pub(crate) rarity: Vec<f32>,
     /// Square roots of `rarity`.
@@ -238,6 +240,7 @@ impl Model {
                 })
             })
             .transpose()?;
+        let upsell = UpsellModel::read(&container, settings.upsell.as_ref(), clock, n_items)?;
         let n_training = settings.n_baskets.max(1) as f64;
         let rarity: Vec<f32> = container
             .get(&item_baskets)
@@ -258,6 +261,7 @@ impl Model {
             associations,
             embeddings,
             baskets,
+            upsell,
             rarity,
             rarity_roots,
         })
@@ -368,6 +372,12 @@ impl Model {
     #[must_use]
     pub fn embedding_dims(&self) -> Option<usize> {
         self.embeddings.as_ref().map(|e| e.dims)
+    }
+
+    /// What is known about upgrades, where the model has learned it.
+    #[must_use]
+    pub fn upsell(&self) -> Option<&UpsellModel> {
+        self.upsell.as_ref()
     }
 
     pub(crate) fn baskets(&self) -> Option<&BasketTables> {

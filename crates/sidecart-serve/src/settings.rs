@@ -134,6 +134,9 @@ pub struct ServingSettings {
     pub embedding_candidates: u32,
     /// Weights of the mixture.
     pub weights: MixtureWeights,
+    /// The upsell part; `None` where the model has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upsell: Option<crate::upsell::UpsellSettings>,
 }
 
 impl ServingSettings {
@@ -169,6 +172,7 @@ impl Default for ServingSettings {
             embedding_pooling: 0.5,
             embedding_candidates: 200,
             weights: MixtureWeights::default(),
+            upsell: None,
         }
     }
 }

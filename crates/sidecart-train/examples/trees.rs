@@ -71,7 +71,11 @@ fn main() -> Result<(), Error> {
     let boosted = fit(&train, Some(&valid), &params, 1, &NoProgress)?;
     let seconds = started.elapsed().as_secs_f64();
     let n_grown = boosted.valid_losses.len() - 1;
-    println!("{} of {n_grown} trees kept, {} rows, {n_features} features, {seconds:.2} s", boosted.n_rounds, train.rows.n_rows());
+    println!(
+        "{} of {n_grown} trees kept, {} rows, {n_features} features, {seconds:.2} s",
+        boosted.n_rounds,
+        train.rows.n_rows()
+    );
 
     let started = Instant::now();
     let scores: Vec<f32> = test.values.chunks(n_features).map(|row| boosted.trees.score(row)).collect();

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A setting is outside its range.
-    #[error("[models.{section}] {source}")]
+    #[error("[{section}] {source}")]
     Parameter {
         /// The part of the configuration.
         section: &'static str,
@@ -33,6 +33,9 @@ pub enum Error {
     /// The evaluation inside training failed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Segments cannot be made.
+    #[error(transparent)]
+    Segments(#[from] crate::segments::SegmentError),
     /// Work was stopped on request.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -55,6 +58,7 @@ impl Error {
             Self::Counting(CountingError::TooManyLines { .. }) => ErrorClass::Environment,
             Self::Counting(_) | Self::Eval(_) | Self::Bug { .. } => ErrorClass::Bug,
             Self::Data(error) => error.class(),
+            Self::Segments(error) => error.class(),
             Self::Artifact(error) => error.class(),
             Self::Serve(error) => error.class(),
         }

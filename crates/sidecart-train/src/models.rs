@@ -163,6 +163,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         embedding_pooling: params.embeddings.pooling_exponent as f32,
         embedding_candidates: 200,
         weights: params.mixture.weights,
+        upsell: None,
     }
 }
 
@@ -171,6 +172,11 @@ impl Models {
     #[must_use]
     pub fn settings(&self) -> &ServingSettings {
         &self.settings
+    }
+
+    /// Says that the upsell part is beside these models.
+    pub fn set_upsell(&mut self, settings: sidecart_serve::upsell::UpsellSettings) {
+        self.settings.upsell = Some(settings);
     }
 
     /// Replaces the weights of the mixture.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
-use sidecart_core::{Customer, Progress};
+use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
 
@@ -14,6 +14,7 @@ use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history}
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
+use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
 /// Models with the weights that were tuned for them.
 pub struct Trained {
@@ -21,10 +22,12 @@ pub struct Trained {
     pub models: Models,
     /// What tuning found; `None` when it was switched off or no time split is possible.
     pub tuning: Option<Tuning>,
+    /// What was learned about upgrades; `None` when switched off or no item stands on a ladder.
+    pub upsell: Option<UpsellFit>,
 }
 
 /// Learns everything from a ledger: the mixture's weights on an inner split, then the models on
-/// all of it.
+/// all of it, then upgrades.
 ///
 /// # Errors
 /// Any [`Error`](crate::Error).
@@ -32,10 +35,14 @@ pub fn train(
     ledger: &Ledger,
     catalogue: &Catalogue,
     params: &ModelParams,
+    upsell: &UpsellParams,
+    inputs: &UpsellInputs<'_>,
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<Trained> {
     params.check()?;
+    let upsell =
+        if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
     let mix = &params.mixture;
     let split = if mix.tune {
         let hide = HideOneParams {
@@ -61,7 +68,10 @@ pub fn train(
     if let Some(tuning) = &tuning {
         models.set_weights(tuning.weights);
     }
-    Ok(Trained { models, tuning })
+    if let Some(upsell) = &upsell {
+        models.set_upsell(upsell.model.settings.clone());
+    }
+    Ok(Trained { models, tuning, upsell })
 }
 
 /// Writes a trained model as a new version below `out` and makes it the live one.
@@ -76,10 +86,14 @@ pub fn publish(
     ledger: &Ledger,
     catalogue: &Catalogue,
     params: &ModelParams,
+    upsell: &UpsellParams,
     seed: u64,
 ) -> Result<Version> {
     let names = catalogue.names();
-    let container = trained.models.container_with_names(catalogue, names.as_ref())?;
+    let mut container = trained.models.container_with_names(catalogue, names.as_ref())?;
+    if let Some(upsell) = &trained.upsell {
+        upsell.model.write(&mut container)?;
+    }
     let mut staging = Staging::begin(out)?;
     staging.write_container(MODEL_FILE, &container)?;
     let keep = params.own.baskets_per_customer as usize;
@@ -89,11 +103,20 @@ pub fn publish(
             kind: ledger.customers().kind(),
             n_items: catalogue.len() as u64,
         })?;
-        for (id, history) in ledger.customers().iter().zip(customer_histories(ledger)) {
-            let stored = stored_history(&history, keep);
-            if !stored.is_empty() {
-                writer.push(id, &Customer { history: stored, ..Customer::default() })?;
+        for ((id, history), customer) in ledger.customers().iter().zip(customer_histories(ledger)).zip(0..) {
+            let history = stored_history(&history, keep);
+            if history.is_empty() {
+                continue;
             }
+            let upsell = trained.upsell.as_ref();
+            writer.push(
+                id,
+                &Customer {
+                    history,
+                    segment: upsell.and_then(|u| u.segmentation.of(CustomerId(customer))),
+                    traits: upsell.map_or_else(Vec::new, |u| u.traits[customer as usize].clone()),
+                },
+            )?;
         }
         staging.add_customers(writer)?;
     }
@@ -105,15 +128,16 @@ pub fn publish(
         ("neighbours", trained.models.n_neighbours() as u64),
         ("associations", trained.models.n_associations() as u64),
         ("kept_baskets", trained.models.n_kept_baskets() as u64),
+        ("ladders", trained.upsell.as_ref().map_or(0, |u| u.model.ladders.n_ladders() as u64)),
     ];
     let draft = Draft {
-        settings: json!({ "models": params, "serving": trained.models.settings() }),
+        settings: json!({ "models": params, "upsell": upsell, "serving": trained.models.settings() }),
         seed,
         fingerprint: ledger.fingerprint(),
         trained_through: ledger.last_time().unwrap_or_default(),
         clock: ledger.clock(),
         counts: counts.map(|(name, n)| (name.to_owned(), n)).into(),
-        metrics: json!({ "tuning": trained.tuning }),
+        metrics: json!({ "tuning": trained.tuning, "upsell": trained.upsell.as_ref().map(|u| &u.summary) }),
     };
     Ok(staging.publish(draft)?)
 }

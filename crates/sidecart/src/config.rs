@@ -1,12 +1,17 @@
 //! The configuration file: what the user typed, checked.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use sidecart_core::{Clock, Time};
 use sidecart_data::config::{Paths, PurchasesConfig, SideTableConfig};
 use sidecart_eval::{EvaluateParams, HideOneParams};
 use sidecart_train::ModelParams;
+use sidecart_train::segments::{LearnedParams, SegmentSpec};
+use sidecart_train::upsell::UpsellParams;
 
 use crate::error::{Error, Result};
 
@@ -42,6 +47,8 @@ pub struct Config {
     pub segments: Option<SegmentsConfig>,
     /// Parameters of the models.
     pub models: ModelParams,
+    /// What an upgrade is and how its probability is learned.
+    pub upsell: UpsellParams,
     /// How accuracy is measured.
     pub evaluate: EvaluateConfig,
 }
@@ -56,37 +63,86 @@ impl Default for Config {
             promotions: None,
             segments: None,
             models: ModelParams::default(),
+            upsell: UpsellParams::default(),
             evaluate: EvaluateConfig::default(),
         }
     }
 }
 
-/// `[segments]`: which customers belong together in reports.
+/// `[segments]`: which customers belong together.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentsConfig {
-    /// A column of the customer table, or several whose values are joined.
+    /// A column of the customer table, several whose values are joined, or how segments are
+    /// learned.
     pub by: SegmentColumns,
 }
 
-/// One column or several.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// Where segments come from: one column, several, or behaviour.
+///
+/// ```
+/// let text = "[segments]\nby = { learned = 'k-means', k = 6 }\n";
+/// let config = sidecart::Config::parse(text, "shop.toml".as_ref())?;
+/// let sidecart::SegmentColumns::Learned(learned) = config.segments.unwrap().by else { panic!() };
+/// assert_eq!((learned.k, learned.min_baskets), (6, 5));
+/// # Ok::<(), sidecart::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
 pub enum SegmentColumns {
     /// One column.
     One(String),
     /// Several; a segment is a combination of their values.
     Many(Vec<String>),
+    /// Learned from how customers shop.
+    Learned(LearnedParams),
 }
 
 impl SegmentColumns {
-    /// The column names.
+    /// The column names; none where segments are learned.
     #[must_use]
     pub fn as_slice(&self) -> &[String] {
         match self {
             Self::One(name) => std::slice::from_ref(name),
             Self::Many(names) => names,
+            Self::Learned(_) => &[],
         }
+    }
+
+    /// The same in the terms of training.
+    #[must_use]
+    pub fn spec(&self) -> SegmentSpec {
+        match self {
+            Self::One(_) | Self::Many(_) => SegmentSpec::Columns(self.as_slice().to_vec()),
+            Self::Learned(params) => SegmentSpec::Learned(params.clone()),
+        }
+    }
+}
+
+/// Chooses by the form of the value, so that a mistake inside a table is named as such.
+impl<'de> Deserialize<'de> for SegmentColumns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByForm;
+        impl<'de> Visitor<'de> for ByForm {
+            type Value = SegmentColumns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a column, a list of columns or a table such as { learned = \"k-means\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(SegmentColumns::One(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<Self::Value, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(names)).map(SegmentColumns::Many)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, params: A) -> Result<Self::Value, A::Error> {
+                Deserialize::deserialize(MapAccessDeserializer::new(params)).map(SegmentColumns::Learned)
+            }
+        }
+        deserializer.deserialize_any(ByForm)
     }
 }
 
@@ -241,6 +297,7 @@ impl Config {
     /// [`Error::Setting`] or an error of the part concerned.
     pub fn check(&self) -> Result<()> {
         self.models.check()?;
+        self.upsell.check().map_err(|source| sidecart_train::Error::Parameter { section: "upsell", source })?;
         let setting = |key: &str, got: String, expected: &str| {
             Err(Error::Setting { key: key.into(), got, expected: expected.into() })
         };
@@ -259,8 +316,16 @@ impl Config {
         if e.resamples < 100 {
             return setting("evaluate.resamples", e.resamples.to_string(), "a whole number of at least 100");
         }
-        if self.segments.is_some() && self.customers.is_none() {
-            return setting("segments.by", "a column".into(), "a [customers] table to find it in");
+        match self.segments.as_ref().map(|segments| &segments.by) {
+            Some(SegmentColumns::Learned(params)) => {
+                if let Err(error) = params.check() {
+                    return setting(&format!("segments.by.{}", error.name), error.got, error.expected);
+                }
+            }
+            Some(_) if self.customers.is_none() => {
+                return setting("segments.by", "a column".into(), "a [customers] table to find it in");
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -268,6 +333,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use sidecart_train::segments::LearnMethod;
+
     use super::*;
 
     fn problem(text: &str) -> String {
@@ -288,6 +355,19 @@ mod tests {
                 "line 2",
                 ["`completion_known`", "`completion_anonymous`", "`discovery_known`", "`discovery_anonymous`"],
             ),
+            (
+                "[segments]\nby = { learned = 'k-means', n = 3 }",
+                "line 2",
+                ["unknown field `n`", "`learned`", "`k`", "`min_baskets`"],
+            ),
+            (
+                "[segments]\nby = { learned = 'kmeans' }",
+                "line 2",
+                ["unknown variant `kmeans`", "`k-means`", "`gaussian-mixture`", "by = "],
+            ),
+            ("[segments]\nby = { k = 3 }", "line 2", ["missing field", "`learned`", "by = ", "{ k = 3 }"]),
+            ("[segments]\nby = 3", "line 2", ["a column", "a list of columns", "learned", "by = 3"]),
+            ("[segments]\nby = ['age', 3]", "line 2", ["a string", "by = ", "'age'", "3"]),
             ("[evaluate]\nshare = 0.1", "line 2", ["`test_from`", "`test_share`", "`max_cases`", "`resamples`"]),
             ("[items]\npaht = 'i'", "line 2", ["`path`", "`on_bad_row`", "`columns`", "unknown field `paht`"]),
             (
@@ -312,12 +392,36 @@ mod tests {
             ("[evaluate]\nhead_items = 0", "evaluate.head_items"),
             ("[evaluate]\nresamples = 99", "evaluate.resamples"),
             ("[segments]\nby = 'age'", "segments.by"),
+            (
+                "[segments]\nby = { learned = 'k-means', k = 1 }",
+                "segments.by.k = 1: expected a whole number from 2 to 64",
+            ),
+            ("[segments]\nby = { learned = 'gaussian-mixture', k = 65 }", "segments.by.k = 65"),
+            ("[segments]\nby = { learned = 'k-means', min_baskets = 0 }", "segments.by.min_baskets = 0"),
             ("[models.own]\nfrequency_tau_days = 0.0", "frequency_tau_days"),
             ("[models.baskets]\nper_item = 0", "per_item"),
             ("[models.mixture]\nmin_cases = 0", "min_cases"),
         ] {
             assert!(problem(text).contains(key), "{}", problem(text));
         }
+    }
+
+    #[test]
+    fn segments_are_columns_or_learned() {
+        let parse = |by: &str| {
+            let text = format!("[customers]\npath = 'c.parquet'\n[segments]\nby = {by}\n");
+            let config = Config::parse(&text, Path::new("shop.toml")).unwrap();
+            let again: SegmentsConfig = toml::from_str(&toml::to_string(&config.segments).unwrap()).unwrap();
+            assert_eq!(config.segments, Some(again.clone()), "written and read again");
+            again.by
+        };
+        assert_eq!(parse("'age'"), SegmentColumns::One("age".into()));
+        assert_eq!(parse("['age', 'income']").spec(), SegmentSpec::Columns(vec!["age".into(), "income".into()]));
+        let learned = LearnedParams { learned: LearnMethod::GaussianMixture, k: 3, min_baskets: 2 };
+        let by = parse("{ learned = 'gaussian-mixture', k = 3, min_baskets = 2 }");
+        assert_eq!((by.as_slice(), by.spec()), (&[][..], SegmentSpec::Learned(learned)));
+        // Learned segments need no customer table.
+        assert!(Config::parse("[segments]\nby = { learned = 'k-means' }\n", Path::new("x")).is_ok());
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use sidecart_core::{CustomerId, Progress};
 use sidecart_data::config::SideTableConfig;
 use sidecart_data::{
-    CustomerTable, Error as DataError, IngestSummary, ItemTable, Labels, Ledger, Promotions, ReadOptions,
-    read_customers, read_items, read_promotions, read_purchases,
+    CustomerTable, Error as DataError, IngestSummary, ItemTable, Ledger, Promotions, ReadOptions, read_customers,
+    read_items, read_promotions, read_purchases,
 };
 use sidecart_train::Catalogue;
+use sidecart_train::segments::{SegmentError, SegmentSpec, Segmentation};
+use sidecart_train::upsell::UpsellInputs;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -23,7 +25,7 @@ pub struct Dataset {
     pub customers: Option<CustomerTable>,
     /// The promotion calendar; empty where none is configured.
     pub promotions: Promotions,
-    /// Which segment a customer is in, where segments are configured.
+    /// Which segment a customer is in, where segments are columns of the customer table.
     pub segments: Option<Segments>,
     /// What was read, table by table.
     pub summaries: Vec<(&'static str, IngestSummary)>,
@@ -45,9 +47,6 @@ impl Segments {
         self.of_customer.get(customer.index()).copied().flatten()
     }
 }
-
-/// Most segments that a report can name.
-const MAX_SEGMENTS: usize = 1_000;
 
 fn first_path(config: &sidecart_data::config::Paths) -> &Path {
     config.as_slice().first().map_or(Path::new(""), PathBuf::as_path)
@@ -139,39 +138,30 @@ impl Dataset {
     }
 }
 
-fn segments(config: &Config, customers: Option<&CustomerTable>, ledger: &Ledger) -> Result<Option<Segments>> {
-    let (Some(by), Some(table)) = (&config.segments, customers) else { return Ok(None) };
-    let columns: Vec<&Labels> = by
-        .by
-        .as_slice()
-        .iter()
-        .map(|name| {
-            table.column(name).ok_or_else(|| Error::Setting {
-                key: "segments.by".into(),
-                got: name.clone(),
-                expected: format!(
-                    "a column of the customer table: {}",
-                    table.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
-                ),
-            })
-        })
-        .collect::<Result<_>>()?;
-    let label = |row: usize| -> Option<String> {
-        let parts: Option<Vec<&str>> = columns.iter().map(|c| c.get(row)).collect();
-        parts.map(|parts| parts.join(" / "))
-    };
-    let rows: Vec<Option<String>> = (0..table.ids.len()).map(label).collect();
-    let mut names: Vec<String> = rows.iter().flatten().cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() > MAX_SEGMENTS {
-        return Err(Error::Setting {
-            key: "segments.by".into(),
-            got: format!("{} different values", names.len()),
-            expected: format!("at most {MAX_SEGMENTS} segments; choose coarser columns"),
-        });
+impl Dataset {
+    /// What upgrades are learned from beside ledger and catalogue.
+    #[must_use]
+    pub fn upsell_inputs(&self) -> UpsellInputs<'_> {
+        UpsellInputs { promotions: Some(&self.promotions), customers: self.customers.as_ref(), segments: None }
     }
-    let code = |row: u32| rows[row as usize].as_ref().and_then(|n| names.binary_search(n).ok()).map(|i| i as u16);
-    let of_customer = ledger.customers().iter().map(|id| table.ids.find(id).and_then(code)).collect();
-    Ok(Some(Segments { names, of_customer }))
+}
+
+/// Segments from columns; learned ones are made in training.
+fn segments(config: &Config, customers: Option<&CustomerTable>, ledger: &Ledger) -> Result<Option<Segments>> {
+    let (Some(SegmentSpec::Columns(columns)), Some(table)) =
+        (config.segments.as_ref().map(|segments| segments.by.spec()), customers)
+    else {
+        return Ok(None);
+    };
+    let setting = |got: String, expected: String| Error::Setting { key: "segments.by".into(), got, expected };
+    let found = Segmentation::from_columns(ledger, table, &columns).map_err(|error| match error {
+        SegmentError::UnknownColumn { name, known } => {
+            setting(name, format!("a column of the customer table: {known}"))
+        }
+        SegmentError::TooMany { got, limit } => {
+            setting(format!("{got} different values"), format!("at most {limit} segments; choose coarser columns"))
+        }
+        other => setting(columns.join(", "), other.to_string()),
+    })?;
+    Ok(Some(Segments { names: found.names, of_customer: found.of_customer }))
 }

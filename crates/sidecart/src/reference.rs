@@ -43,7 +43,15 @@ pub const REFERENCE: &[Key] = &[
     key("promotions.path", "", "a file, folder, glob or a list of them", "the promotion calendar"),
     key("promotions.on_bad_row", "\"fail\"", "fail, skip", "rows that break a rule"),
     key("promotions.columns", "{}", "our name = your column", "columns that are called otherwise"),
-    key("segments.by", "", "a column of the customer table, or a list", "which customers are reported together"),
+    key(
+        "segments.by",
+        "",
+        "a column of the customer table, a list, or { learned = .. }",
+        "which customers belong together",
+    ),
+    key("segments.by.learned", "", "k-means, gaussian-mixture", "segments learned from how customers shop"),
+    key("segments.by.k", "8", "2 to 64", "number of learned segments"),
+    key("segments.by.min_baskets", "5", "1 to 10000 baskets", "customers with fewer have no learned segment"),
     key("models.counting.max_basket_items", "500", "2 to 65536 items", "longer baskets take part with this many items"),
     key(
         "models.neighbours.measure",
@@ -169,8 +177,10 @@ pub const REFERENCE: &[Key] = &[
 mod tests {
     use std::collections::BTreeMap;
 
+    use sidecart_train::segments::LearnedParams;
+
     use super::*;
-    use crate::Config;
+    use crate::{Config, SegmentColumns, SegmentsConfig};
 
     fn flatten(prefix: &str, value: &toml::Value, out: &mut BTreeMap<String, toml::Value>) {
         match value {
@@ -205,6 +215,7 @@ mod tests {
             items: Some(table.clone()),
             customers: Some(table.clone()),
             promotions: Some(table),
+            segments: Some(SegmentsConfig { by: SegmentColumns::Learned(LearnedParams::default()) }),
             ..Config::default()
         };
         let mut actual = BTreeMap::new();

@@ -15,7 +15,9 @@ use crate::error::Result;
 /// # Errors
 /// Any error of training.
 pub fn train(dataset: &Dataset, config: &Config, progress: &dyn Progress) -> Result<Trained> {
-    Ok(sidecart_train::train(&dataset.ledger, &dataset.catalogue, &config.models, config.seed, progress)?)
+    let inputs = dataset.upsell_inputs();
+    let Config { models, upsell, seed, .. } = config;
+    Ok(sidecart_train::train(&dataset.ledger, &dataset.catalogue, models, upsell, &inputs, *seed, progress)?)
 }
 
 /// Writes what was trained as a new version of the model folder `out`.
@@ -23,5 +25,6 @@ pub fn train(dataset: &Dataset, config: &Config, progress: &dyn Progress) -> Res
 /// # Errors
 /// Any error of writing.
 pub fn publish(out: &Path, trained: &Trained, dataset: &Dataset, config: &Config) -> Result<Version> {
-    Ok(sidecart_train::publish(out, trained, &dataset.ledger, &dataset.catalogue, &config.models, config.seed)?)
+    let Config { models, upsell, seed, .. } = config;
+    Ok(sidecart_train::publish(out, trained, &dataset.ledger, &dataset.catalogue, models, upsell, *seed)?)
 }

@@ -225,7 +225,8 @@ pub(super) fn conclusion(rows: &[SuppressionRow]) -> Option<String> {
 fn in_words((change, gain): (Estimate, &str)) -> String {
     let percent = |value: f64| format!("{:.0}", value.abs() * 100.0);
     if !change.excludes_zero() {
-        let signed = |value: f64| format!("{:+.0}", value * 100.0 + 0.0);
+        // Adding zero turns -0.0 into 0.0.
+        let signed = |value: f64| format!("{:+.0}", (value * 100.0).round() + 0.0);
         return format!(
             "shows no change beyond noise ({} to {} % of the {gain})",
             signed(change.low),
@@ -308,7 +309,8 @@ mod tests {
     proptest! {
         #[test]
         fn without_suppression_it_is_the_captured_gain(
-            values in proptest::collection::vec((0u8..5, 0u8..9), 12..60), weights in proptest::collection::vec(0u8..4, 6),
+            values in proptest::collection::vec((0u8..5, 0u8..9), 12..60),
+            weights in proptest::collection::vec(0u8..4, 6),
         ) {
             let sample = sample(values.len(), 6);
             let scores: Vec<f64> = sample.members.iter().map(|&case| f64::from(values[case].0)).collect();

@@ -343,9 +343,13 @@ fn the_report_survives_json_and_shows_everything() {
     assert!(report.discovery.is_none() && report.warnings.iter().any(|warning| warning.starts_with("discovery: 1 ")));
 
     let table = report.to_table();
-    for text in
-        ["global rate (baseline)", "next tier up (baseline)", "By customer segment", "random group without offers"]
-    {
+    for text in [
+        "global rate (baseline)",
+        "next tier up (baseline)",
+        "By customer segment",
+        "random group without offers",
+        "minus that of next tier up",
+    ] {
         assert!(table.contains(text), "{text}\n{table}");
     }
     let html = report.to_html();

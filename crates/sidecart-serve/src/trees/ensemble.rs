@@ -1,5 +1,6 @@
-use super::packed::PackedTrees;
+use super::leaf_masks::{BLOCK_ROWS, LeafMasks};
 use super::parts::TreeParts;
+use super::walk::{MAX_FEATURES, Walk};
 use crate::Result;
 
 /// A sum of binary decision trees.
@@ -32,7 +33,14 @@ pub struct TreeEnsemble {
     left: Vec<i32>,
     right: Vec<i32>,
     leaves: Vec<f32>,
-    packed: PackedTrees,
+    fast: Option<FastForms>,
+}
+
+/// The same trees for the fast paths, which hold rows of at most [`MAX_FEATURES`] features.
+#[derive(Clone, Debug)]
+struct FastForms {
+    walk: Walk,
+    masks: LeafMasks,
 }
 
 impl PartialEq for TreeEnsemble {
@@ -58,7 +66,8 @@ impl TreeEnsemble {
             left: parts.left.to_vec(),
             right: parts.right.to_vec(),
             leaves: parts.leaves.to_vec(),
-            packed: PackedTrees::new(&parts),
+            fast: (n_features <= MAX_FEATURES)
+                .then(|| FastForms { walk: Walk::new(&parts), masks: LeafMasks::new(&parts) }),
         })
     }
 
@@ -89,14 +98,17 @@ impl TreeEnsemble {
 
     /// The score of one row: the values of its leaves, added in tree order in double precision.
     ///
-    /// The features must be finite.
+    /// The features must be finite. Rows of more than 256 features take the plain path.
     ///
     /// # Panics
     /// When the row does not have [`n_features`](Self::n_features) features.
     #[must_use]
     pub fn score(&self, features: &[f32]) -> f32 {
         self.check_row(features.len());
-        self.packed.score(features)
+        match &self.fast {
+            Some(fast) => fast.walk.score(features),
+            None => self.score_plain(features),
+        }
     }
 
     /// The plain twin of [`score`](Self::score), node by node: the same bits, several times slower.
@@ -109,7 +121,7 @@ impl TreeEnsemble {
         let parts = self.parts();
         let leaf_value = |t: usize| {
             let tree = parts.tree(t);
-            let mut at = if tree.features.is_empty() { !0 } else { 0 };
+            let mut at = tree.root();
             while let Ok(node) = usize::try_from(at) {
                 let goes_right = features[usize::from(tree.features[node])] > tree.thresholds[node];
                 at = if goes_right { tree.right[node] } else { tree.left[node] };
@@ -120,13 +132,31 @@ impl TreeEnsemble {
     }
 
     /// The scores of many rows, `rows` being `[scores.len(), n_features]` row by row: the same bits
-    /// as [`score`](Self::score) of each, in less time.
+    /// as [`score`](Self::score) of each, in about half the time from 32 rows on.
     ///
     /// # Panics
     /// When the lengths do not agree.
     pub fn score_block(&self, rows: &[f32], scores: &mut [f32]) {
         assert_eq!(rows.len(), scores.len() * self.n_features, "one row of features for each score");
-        self.packed.score_block(rows, self.n_features, scores);
+        let row = |i: usize| &rows[i * self.n_features..][..self.n_features];
+        let n_in_blocks = if self.fast.is_some() { scores.len() - scores.len() % BLOCK_ROWS } else { 0 };
+        let (in_blocks, rest) = scores.split_at_mut(n_in_blocks);
+        if let Some(fast) = &self.fast
+            && !in_blocks.is_empty()
+        {
+            let mut columns = [[0.0; BLOCK_ROWS]; MAX_FEATURES];
+            for (block, scores) in in_blocks.chunks_exact_mut(BLOCK_ROWS).enumerate() {
+                for i in 0..BLOCK_ROWS {
+                    for (column, &value) in columns.iter_mut().zip(row(block * BLOCK_ROWS + i)) {
+                        column[i] = value;
+                    }
+                }
+                scores.copy_from_slice(&fast.masks.score(&columns));
+            }
+        }
+        for (i, score) in rest.iter_mut().enumerate() {
+            *score = self.score(row(n_in_blocks + i));
+        }
     }
 
     fn check_row(&self, len: usize) {

@@ -4,12 +4,13 @@
 //! falls to one leaf of every tree, and the values of these leaves, added in tree order, are its
 //! score. What the score means (log odds, a rank) is the trainer's business.
 //!
-//! [`TreeParts`] is the plain form, the arrays that an artifact stores; the ensemble also keeps a
-//! packed form of the same trees for its fast path.
+//! [`TreeParts`] is the plain form, the arrays that an artifact stores; the ensemble also keeps two
+//! packed forms of the same trees, one for single rows and one for blocks of them.
 
 mod ensemble;
-mod packed;
+mod leaf_masks;
 mod parts;
+mod walk;
 
 #[cfg(test)]
 mod tests;

@@ -55,9 +55,11 @@ impl<'a> TreeParts<'a> {
     /// [`Error::Model`] with the first array that breaks it.
     pub(super) fn check(&self, n_features: usize) -> Result<()> {
         let n_nodes = self.features.len();
-        let n_trees = self.offsets.len().checked_sub(1).ok_or_else(|| {
-            damage("trees.offsets", "wrong length", "at least one offset", "none")
-        })?;
+        let n_trees = self
+            .offsets
+            .len()
+            .checked_sub(1)
+            .ok_or_else(|| damage("trees.offsets", "wrong length", "at least one offset", "none"))?;
         if self.offsets[0] != 0 || self.offsets[n_trees] as usize != n_nodes {
             let got = format!("{} to {}", self.offsets[0], self.offsets[n_trees]);
             return Err(damage("trees.offsets", "wrong bounds", format!("0 to {n_nodes}"), got));
@@ -104,6 +106,11 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
+    /// The root, given as a child is: inner node 0, or the only leaf.
+    pub(super) fn root(&self) -> i32 {
+        if self.features.is_empty() { !0 } else { 0 }
+    }
+
     /// Every inner node but the first and every leaf is reached from exactly one, earlier node.
     /// There are as many children as such nodes and leaves, so none twice means each once.
     fn check_shape(&self, tree: usize) -> Result<()> {
@@ -115,7 +122,11 @@ impl Tree<'_> {
                 let number = if child < 0 { !child } else { child } as usize;
                 let range = if child < 0 { 0..n_nodes + 1 } else { parent + 1..n_nodes };
                 if !range.contains(&number) {
-                    let expected = format!("a leaf from {} to -1 or an inner node from {} to {n_nodes} (excluded)", !(n_nodes as i32), parent + 1);
+                    let expected = format!(
+                        "a leaf from {} to -1 or an inner node from {} to {n_nodes} (excluded)",
+                        !(n_nodes as i32),
+                        parent + 1
+                    );
                     return Err(damage(section, "child out of range", expected, format!("{child} in tree {tree}")));
                 }
                 let seen = if child < 0 { &mut leaves_seen } else { &mut nodes_seen };

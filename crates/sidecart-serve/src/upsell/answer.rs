@@ -357,7 +357,6 @@ impl UpsellModel {
             market_period: moment.market_period,
             window: self.settings.window as usize,
             tier_rate: 0.0,
-            own_strength: self.settings.own_strength,
             traits: query.customer.map_or(&[], |c| &c.traits),
             promoted,
         };
@@ -369,7 +368,7 @@ impl UpsellModel {
             (Label::Repeat, Regime::Sparse) if !situation.records.is_empty() => RateKind::Sparse,
             _ => RateKind::from(label),
         };
-        let situation = Situation { tier_rate: f64::from(self.rates.tier(kind, tier).rate), ..situation };
+        let situation = Situation { tier_rate: self.rates.feature_rate(kind, tier), ..situation };
         let rate = self.rates.rate(kind, segment, tier);
         let (propensity, using) =
             self.propensity(query.using, (label, regime), rate, segment, &situation, &mut scratch.features);

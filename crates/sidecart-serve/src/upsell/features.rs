@@ -112,13 +112,14 @@ pub struct Situation<'a> {
     pub window: usize,
     /// Shrunk rate of ladder and tier before the period.
     pub tier_rate: f64,
-    /// Records that the rate counts as.
-    pub own_strength: f64,
     /// [`TRAITS`] before the period; empty where nothing is known.
     pub traits: &'a [f32],
     /// Tiers of the ladder on promotion by kind, bit = level; `None` where no plan is known.
     pub promoted: Option<[u16; MAX_PROMOTION_KINDS]>,
 }
+
+/// Records that the rate of ladder and tier counts as in the customer's own rate.
+const OWN_STRENGTH: f64 = 4.0;
 
 /// Weight of a record relative to the one after it.
 const DECAY: f64 = 0.7;
@@ -220,7 +221,7 @@ impl Situation<'_> {
             count(&|r: &Record| r.row == anchor) as f64 * per_record,
             rises as f64 * per_record,
             last.map_or(0.0, |r| log_ratio(ladders.row(r.row).price, anchor_row.price)),
-            log_odds(super::own_rate(self.tier_rate, n_above, n, self.own_strength)),
+            log_odds(super::own_rate(self.tier_rate, n_above, n, OWN_STRENGTH)),
             flag(n >= 2 && records[n - 2..].iter().all(above)),
             f64::from(anchor_tier - tiers.start) / f64::from(top - tiers.start),
             f64::from(top - anchor_tier),
@@ -290,7 +291,6 @@ mod tests {
             market_period: 9,
             window: 8,
             tier_rate: 0.1,
-            own_strength: 4.0,
             traits: &[1.5],
             promoted: Some([0b100, 0b001, 0, 0]),
         };
@@ -336,7 +336,7 @@ mod tests {
                 let mut out = [0.0; N_FEATURES];
                 Situation {
                     ladders: &ladders, market, records: &records, anchor: 0, period: 6, market_period: 6, window: 8,
-                    tier_rate: 0.1, own_strength: 4.0, traits: &[], promoted: None,
+                    tier_rate: 0.1, traits: &[], promoted: None,
                 }
                 .features(&mut out);
                 out

@@ -109,6 +109,13 @@ impl LadderTable {
         Ok(Self { rows, ladders, ..table })
     }
 
+    /// Gives every ladder that is used its label, by ladder.
+    pub fn set_labels(&mut self, labels: &[super::Label]) {
+        for (ladder, &label) in self.ladders.iter_mut().zip(labels) {
+            ladder.label = ladder.label.map(|_| label);
+        }
+    }
+
     /// Number of ladders.
     #[must_use]
     pub fn n_ladders(&self) -> usize {

@@ -23,7 +23,7 @@ pub use past::{LadderPast, MainItems, PastLine, Record, Usual, usual_item, usual
 pub use periods::Periods;
 pub use promotions::{Calendar, PlanArrays, Planned, PlannedPromotion, PromotionKinds, PromotionPlan};
 pub use propensity::{CLIP, Calibrated, Calibration, Family, LogisticModel, Propensity, Regime, n_used_features};
-pub use rates::{N_RATES, RateCell, RateKind, RateParts, RateTable, cell_key, own_rate};
+pub use rates::{N_RATES, RateCell, RateKind, RateParts, RateTable, TIER_RATE_STRENGTH, cell_key, own_rate};
 pub use settings::{Label, PropensityModel, UpsellSettings};
 pub use targets::{
     N_TARGET_FEATURES, SwitchTable, TARGET_FEATURES, TARGET_PROMOTION_FEATURES, TargetModel, TargetModels, TargetSituation,

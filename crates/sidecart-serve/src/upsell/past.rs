@@ -84,6 +84,12 @@ impl MainItems {
 }
 
 impl LadderPast {
+    /// A past of known records and lines, oldest first.
+    #[must_use]
+    pub fn new(records: Vec<Record>, lines: Vec<PastLine>) -> Self {
+        Self { records, lines, main: MainItems::default() }
+    }
+
     /// Reads a customer's past in a ladder, as far as it lies before a period. O(lines of the past).
     pub fn read(&mut self, history: &History, ladders: &LadderTable, periods: Periods, ladder: u32, before: i32) {
         self.lines.clear();

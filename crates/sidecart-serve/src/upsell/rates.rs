@@ -161,6 +161,20 @@ impl RateTable {
     }
 }
 
+/// Events that the rate of all ladders counts as in the feature for ladder and tier.
+pub const TIER_RATE_STRENGTH: f64 = 30.0;
+
+impl RateTable {
+    /// The rate of a tier as the features see it: its upgrades with [`TIER_RATE_STRENGTH`] events at
+    /// the rate of all ladders.
+    #[must_use]
+    pub fn feature_rate(&self, kind: RateKind, tier: u32) -> f64 {
+        let (cell, all) = (self.tier(kind, tier), self.global(kind));
+        let base = (f64::from(all.upgrades) + 1.0) / (f64::from(all.events) + 10.0);
+        (f64::from(cell.upgrades) + TIER_RATE_STRENGTH * base) / (f64::from(cell.events) + TIER_RATE_STRENGTH)
+    }
+}
+
 /// The customer's own link of the chain: of `n` earlier records `n_above` were above the tier; the
 /// rate of ladder and tier counts as `strength` records.
 #[must_use]

@@ -70,7 +70,7 @@ fn linfa_alone_is_close_and_newton_alone_agrees() {
         let problem = problem(&rows, &labels, 1.0);
         let by_linfa = problem.solve_by_linfa(base).unwrap();
         let by_newton = minimise(problem.start(0.0), |at| problem.curvature(at)).0;
-        assert!(by_linfa.iter().zip(&by_newton).all(|(a, b)| (a - b).abs() < 1e-3), "{by_linfa:?} {by_newton:?}");
+        assert!(by_linfa.iter().zip(&by_newton).all(|(a, b)| (a - b).abs() < 1e-2), "{by_linfa:?} {by_newton:?}");
         let found = solution(&fit(&rows, N_COLUMNS, &labels, 1.0));
         assert!(found.iter().zip(&by_newton).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {by_newton:?}");
     }

@@ -110,7 +110,7 @@ fn intervals_cover_rates_drawn_from_a_population() {
 
 /// The table of the documentation; run with `--ignored --nocapture`.
 #[test]
-#[ignore = "a table of 192,000 intervals, minutes long"]
+#[ignore = "prints a table of 192,000 intervals"]
 fn table() {
     let mut rng = Rng::new(1, 0);
     let kinds = [Heterogeneity::None, Heterogeneity::Factors, Heterogeneity::Beta(20.0), Heterogeneity::Beta(5.0)];

@@ -22,7 +22,7 @@ use super::space::{CLUSTERED, CustomerState, Space};
 /// More active customers than this are drawn from; all are assigned.
 const MAX_SHAPING: usize = 50_000;
 /// Starts of k-means, of which the tightest result is kept.
-const N_RUNS: usize = 8;
+const N_RUNS: usize = 24;
 const MAX_ITERATIONS: u64 = 200;
 const TOLERANCE: f64 = 1e-4;
 

@@ -14,7 +14,7 @@ const OTHER: &str = "other";
 
 /// The categories whose shares of spend describe a customer: the largest dozen and the rest.
 ///
-/// They are of the second level where the item table has three levels or more, else of the first.
+/// They are of the second level where its largest dozen hold half of the spend, else of the first.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CategoryMix {
     /// Names by falling spend; the last is "other" where there are more categories.
@@ -27,15 +27,24 @@ impl CategoryMix {
     /// Takes the categories with the most spend in the baskets for which `keep` holds. O(lines).
     #[must_use]
     pub fn new(ledger: &Ledger, catalogue: &Catalogue, keep: impl Fn(usize) -> bool) -> Self {
-        let depth = if catalogue.table.categories.len() >= 3 { 2 } else { 1 };
-        let categories = ItemCategories::at(catalogue, depth);
-        let mut spend = vec![0i64; categories.len()];
-        for basket in (0..ledger.n_baskets()).filter(|&b| keep(b)) {
-            for line in ledger.lines(basket) {
+        let spend_at = |depth: usize| {
+            let categories = ItemCategories::at(catalogue, depth);
+            let mut spend = vec![0i64; categories.len()];
+            for line in (0..ledger.n_baskets()).filter(|&b| keep(b)).flat_map(|basket| ledger.lines(basket)) {
                 let category = categories.of_item[line.item.index()];
                 if category != NONE {
                     spend[category as usize] += amount(ledger, line.paid);
                 }
+            }
+            (categories, spend)
+        };
+        let (mut categories, mut spend) = spend_at(1);
+        if catalogue.table.categories.len() > 1 {
+            let second = spend_at(2);
+            let mut largest = second.1.clone();
+            largest.sort_unstable_by_key(|&spend| std::cmp::Reverse(spend));
+            if 2 * largest.iter().take(N_CATEGORIES).sum::<i64>() >= largest.iter().sum() {
+                (categories, spend) = second;
             }
         }
         let mut order: Vec<usize> = (0..categories.len()).filter(|&c| spend[c] > 0).collect();

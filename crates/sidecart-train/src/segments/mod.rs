@@ -16,6 +16,9 @@ mod naming;
 mod params;
 mod space;
 
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 use sidecart_core::CustomerId;
 use sidecart_data::{CustomerTable, Labels, Ledger};

@@ -64,36 +64,48 @@ fn phrases(deviations: &[f64], categories: &[String]) -> (usize, Vec<(usize, Str
 }
 
 /// Distinct names from the mean of each segment in standard deviations: the two or three most
-/// telling behaviours, more of them where two names would be the same, then a number.
+/// telling behaviours; where two names would be the same, what tells these segments apart as well;
+/// then a number.
 pub(super) fn names(deviations: &[Vec<f64>], categories: &[String]) -> Vec<String> {
-    let described: Vec<(usize, Vec<(usize, String)>)> = deviations.iter().map(|d| phrases(d, categories)).collect();
-    let mut lengths: Vec<usize> = described.iter().map(|(n_first, _)| *n_first).collect();
+    let mut chosen: Vec<Vec<(usize, String)>> = Vec::new();
+    let mut unused: Vec<Vec<(usize, String)>> = Vec::new();
+    for row in deviations {
+        let (n_first, mut first) = phrases(row, categories);
+        unused.push(first.split_off(n_first));
+        chosen.push(first);
+    }
     loop {
-        let names: Vec<String> = described
-            .iter()
-            .zip(&lengths)
-            .map(|((_, phrases), &length)| {
-                let mut chosen: Vec<&(usize, String)> = phrases[..length].iter().collect();
-                chosen.sort_by_key(|(column, _)| *column);
-                let words: Vec<&str> = chosen.iter().map(|(_, words)| words.as_str()).collect();
-                if words.is_empty() { AVERAGE.to_owned() } else { words.join(", ") }
-            })
-            .collect();
-        let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in &names {
-            *uses.entry(name).or_default() += 1;
+        let names: Vec<String> = chosen.iter_mut().map(|phrases| join(phrases)).collect();
+        let mut namesakes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (segment, name) in names.iter().enumerate() {
+            namesakes.entry(name).or_default().push(segment);
         }
         let mut longer = false;
-        for (segment, name) in names.iter().enumerate() {
-            if uses[name.as_str()] > 1 && lengths[segment] < described[segment].1.len() {
-                lengths[segment] += 1;
-                longer = true;
+        for group in namesakes.values().filter(|group| group.len() > 1) {
+            let mean = |column: usize| group.iter().map(|&s| deviations[s][column]).sum::<f64>() / group.len() as f64;
+            for &segment in group {
+                let apart = |phrase: &(usize, String)| (deviations[segment][phrase.0] - mean(phrase.0)).abs();
+                let best = (0..unused[segment].len())
+                    .max_by(|&a, &b| apart(&unused[segment][a]).total_cmp(&apart(&unused[segment][b])).then(b.cmp(&a)));
+                if let Some(best) = best {
+                    chosen[segment].push(unused[segment].remove(best));
+                    longer = true;
+                }
             }
         }
         if !longer {
             return numbered(&names);
         }
     }
+}
+
+/// The words of a name in the order of the columns.
+fn join(phrases: &mut [(usize, String)]) -> String {
+    if phrases.is_empty() {
+        return AVERAGE.to_owned();
+    }
+    phrases.sort_by_key(|(column, _)| *column);
+    phrases.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The same names, equal ones told apart by numbers.
@@ -130,6 +142,8 @@ mod tests {
             row(&[(7, 0.7), (10, 0.5)]),
             row(&[(0, 0.1), (5, -0.2)]),
             row(&[]),
+            row(&[(1, -2.0), (3, 1.5), (8, -1.2), (0, -0.6), (6, 0.5)]),
+            row(&[(1, -2.1), (3, 1.4), (8, -1.3), (0, -0.6), (6, -0.5)]),
         ];
         assert_eq!(
             names(&rows, &categories),
@@ -140,6 +154,8 @@ mod tests {
                 "dearer choices, much flowers",
                 "average shoppers",
                 "average shoppers (2)",
+                "low spend, away for long, many discounts, narrow choice",
+                "low spend, away for long, few discounts, narrow choice",
             ]
         );
     }

@@ -53,6 +53,7 @@ fn given_ladders(catalogue: &Catalogue) -> Ladders {
         item_ladder: given.iter().map(|g| g.map_or(u32::MAX, |g| g.0)).collect(),
         item_tier: given.iter().map(|g| g.map_or(0, rank)).collect(),
         item_price: vec![Money(0); catalogue.len()],
+        skipped: 0,
         ladders: levels
             .iter()
             .zip(labels.values.iter())
@@ -90,7 +91,7 @@ fn shop() -> &'static Shop {
         let nowhere = std::path::Path::new("");
         let catalogue = Catalogue::new(&ledger, read_items(&items).unwrap().0, (nowhere, nowhere)).unwrap();
         let ledger = ledger.over_catalogue(catalogue.ids.clone()).unwrap();
-        let periods = Periods::new(ledger.clock(), 7);
+        let periods = Periods::new(ledger.clock(), 7, 0);
         let middle = periods.of(ledger.first_time().unwrap()) + 30;
         let ladders = given_ladders(&catalogue);
         Shop { ledger, catalogue, ladders, customers, periods, middle }
@@ -109,9 +110,7 @@ fn from_scratch(shop: &Shop, baskets: &[usize], history_start: i32, period: i32)
         Some(items.categories.iter().map(|level| level.get(row).unwrap_or("")).collect())
     };
     let discounted = |line: &sidecart_data::Line| Some(line.shelf?.0 - line.paid?.0 > 50);
-    let private = |item: ItemId| {
-        Some(items.private_label.as_ref()?.get(shop.catalogue.rows[item.index()]?)?.eq_ignore_ascii_case("true"))
-    };
+    let private = |item: ItemId| Some(items.private_label.as_ref()?.get(shop.catalogue.rows[item.index()]?)?.eq("yes"));
     let position = |item: ItemId| -> Option<f64> {
         let ladder = shop.ladders.ladders.get(shop.ladders.item_ladder[item.index()] as usize)?;
         (ladder.tiers.len() > 1)
@@ -447,13 +446,11 @@ fn cards_are_plain_counts() {
         |item: ItemId| if item.0.is_multiple_of(3) { vec![ItemId(item.0 + 1), ItemId(item.0 + 2)] } else { vec![] };
     let found = cards(&inputs, shown);
     assert_eq!(found.segments.len(), 4);
-    let in_segment = |segment: usize| {
-        (0..shop.ledger.n_baskets()).filter(move |&b| {
-            shop.ledger.customer_of(b).and_then(|c| segmentation_of(&segmentation, c)) == Some(segment as u16)
-        })
+    let is_in = |basket: usize, segment: usize| {
+        shop.ledger.customer_of(basket).and_then(|customer| segmentation.of(customer)) == Some(segment as u16)
     };
     for (segment, card) in found.segments.iter().enumerate() {
-        let baskets: Vec<usize> = in_segment(segment).collect();
+        let baskets: Vec<usize> = (0..shop.ledger.n_baskets()).filter(|&b| is_in(b, segment)).collect();
         let lines: Vec<sidecart_data::Line> = baskets.iter().flat_map(|&b| shop.ledger.lines(b)).collect();
         assert_eq!(card.name, segmentation.names[segment]);
         assert_eq!(
@@ -486,8 +483,4 @@ fn cards_are_plain_counts() {
     assert!(found.everyone.price_position.unwrap().abs() < 1e-9);
     assert_eq!(found.everyone.baskets as usize, shop.ledger.n_baskets());
     assert!(serde_json::to_string(&found).unwrap().contains("\"attach_rate\""));
-}
-
-fn segmentation_of(segmentation: &Segmentation, customer: CustomerId) -> Option<u16> {
-    segmentation.of(customer)
 }

@@ -2,6 +2,7 @@ use rayon::prelude::*;
 use sidecart_core::Progress;
 use sidecart_serve::trees::{TreeEnsemble, TreeParts};
 
+use super::TreeParams;
 use super::bins::Bins;
 use super::grower::{Grower, GrownTree, Target};
 use super::histogram::{Cell, FixedPoint};
@@ -9,7 +10,6 @@ use super::objective::Objective;
 use super::rows::FeatureRows;
 use super::sampling::Sampling;
 use super::split::SplitRules;
-use super::TreeParams;
 use crate::{Error, Result};
 
 /// Rows that training and validation may have together; more would leave a hessian too few bits.

@@ -27,11 +27,7 @@ pub(super) struct SplitRules {
 
 impl SplitRules {
     pub(super) fn new(params: &TreeParams) -> Self {
-        Self {
-            min_rows: params.min_leaf_rows as usize,
-            min_hessian: params.min_leaf_hessian,
-            lambda: params.lambda_l2,
-        }
+        Self { min_rows: params.min_leaf_rows as usize, min_hessian: params.min_leaf_hessian, lambda: params.lambda_l2 }
     }
 
     /// The Newton step of a leaf: the score change that minimises the approximate loss.
@@ -47,13 +43,7 @@ impl SplitRules {
 
     /// The best split of a leaf with sums `total` by one feature, the first of equals; `None` if
     /// none is allowed or lowers the loss.
-    pub(super) fn best(
-        &self,
-        feature: usize,
-        histogram: &[Cell],
-        total: Cell,
-        fixed: &FixedPoint,
-    ) -> Option<Split> {
+    pub(super) fn best(&self, feature: usize, histogram: &[Cell], total: Cell, fixed: &FixedPoint) -> Option<Split> {
         let mut best: Option<Split> = None;
         let mut least_gain = 0.0;
         let parent_score = self.leaf_score(fixed.decode(total));

@@ -119,12 +119,12 @@ pub(super) fn sort(
         return Err(too_many_kinds());
     }
     let rank_windows = |w| windows.binary_search(w).expect("every window is in the table") as u32;
-    let rank_kinds = |k: &Box<str>| kinds.binary_search(&&**k).expect("every kind is in the table") as u8;
+    let rank_kinds = |k: &str| kinds.binary_search(&k).expect("every kind is in the table") as u8;
     let ranks: Vec<Ranks> = tasks
         .iter()
         .map(|task| Ranks {
             windows: task.windows.iter().map(rank_windows).collect(),
-            kinds: task.kinds.iter().map(rank_kinds).collect(),
+            kinds: task.kinds.iter().map(|kind| rank_kinds(kind)).collect(),
         })
         .collect();
     let kinds: TextTable = kinds.iter().collect();

@@ -127,28 +127,21 @@ impl UpsellReport {
             ("AUC", words("chance that an upgrade has a higher prediction than a case without one; .5 knows nothing")),
             (
                 "AP",
-                words("average precision: share of upgrades among the cases down to each upgrade; at least the rate"),
+                words("average precision: share of upgrades among the cases down to each one; at random their rate"),
             ),
             ("log loss", words("minus the mean logarithm of the probability of what happened; lower is better")),
             ("Brier", words("mean squared distance between prediction and outcome; lower is better")),
             (
                 "ECE",
-                words(
-                    "by how much predictions miss the observed rate, on average over 20 bins (10 in groups); lower is better",
-                ),
+                words("mean miss of the observed rate over 20 bins of predictions (10 in groups); lower is better"),
             ),
             (
                 "gain@q",
                 words(
-                    "share of all list price gain when q % of the cases get an offer, highest p x expected gain first; at random q %",
+                    "share of all list price gain in the q % of cases with the highest p x expected gain; at random q %",
                 ),
             ),
-            (
-                "Qini",
-                words(
-                    "area between the gain curve and the diagonal; 0 at random; natural upgrades, not the effect of offers",
-                ),
-            ),
+            ("Qini", words("area between the gain curve and the diagonal, 0 at random; not the effect of offers")),
             (
                 "±",
                 format!(
@@ -171,12 +164,14 @@ impl UpsellReport {
         if self.targets.is_some() || self.discovery.is_some() {
             legend.push((
                 "HR@k",
-                words("share of upgrades whose item is among the first k of the ranking; no candidate is a miss"),
+                words(
+                    "share of upgrades whose item is among the first k; new: of those to an item never bought before",
+                ),
             ));
             legend.push(("MRR", words("mean of 1 / rank of the item bought")));
             legend.push((
-                "gain@first k",
-                words("share of the list price gain of upgrades whose item is among the first k"),
+                "gain@k",
+                words("of items: share of the list price gain of upgrades whose item is among the first k"),
             ));
         }
         legend
@@ -185,10 +180,10 @@ impl UpsellReport {
 
 /// Rankings by hits.
 pub(super) fn target_grid(table: &TargetTable) -> Grid {
-    let names = ["ranking", "HR@1", "HR@3", "HR@5", "MRR", "gain@first 1", "gain@first 3", "HR@1 if new"];
+    let names = ["ranking", "HR@1", "HR@3", "HR@5", "MRR", "gain@1", "gain@3", "HR@1 new"];
     let mut grid = header(&names);
-    if let Some(reference) = &table.reference {
-        grid[0].push(format!("HR@1 vs {reference}"));
+    if table.reference.is_some() {
+        grid[0].push("vs baseline".into());
     }
     grid.extend(table.rankings.iter().map(|row| {
         let mut cells = vec![

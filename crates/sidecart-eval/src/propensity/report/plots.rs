@@ -143,8 +143,8 @@ pub(super) fn gain_plot(report: &UpsellReport) -> String {
     let y = plane.y(0.0) - 74.0 + 22.0 * labels.len() as f64;
     shapes.push_str(&key(y, &format!("<line class=\"diagonal\" {}/>", key_line(y)), "random order"));
     format!(
-        "<h2>How much of the price gain do the first offers reach?</h2>\n<p class=\"faint\">Cases by p x expected gain, \
-         highest first; the points at 20&nbsp;% carry their 95&nbsp;% intervals.</p>\n{}",
+        "<h2>How much of the price gain do the first offers reach?</h2>\n<p class=\"faint\">Cases by p x expected \
+         gain, highest first; the points at 20&nbsp;% carry their 95&nbsp;% intervals.</p>\n{}",
         svg("gain", "Captured list price gain by share of cases with an offer", &said, HEIGHT, &shapes)
     )
 }
@@ -193,8 +193,8 @@ fn dot_plot(id: &str, title: &str, rows: &[DotRow], said: &[String]) -> String {
                 _ => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>"),
             };
             shapes.push_str(&format!(
-                "<g class=\"{class}\"><line class=\"arm\" x1=\"{low:.1}\" y1=\"{y:.1}\" x2=\"{high:.1}\" y2=\"{y:.1}\"/>\
-                 {point}</g>{}\n",
+                "<g class=\"{class}\">\
+                 <line class=\"arm\" x1=\"{low:.1}\" y1=\"{y:.1}\" x2=\"{high:.1}\" y2=\"{y:.1}\"/>{point}</g>{}\n",
                 value_at(&format!("{} ±{}", share(dot.value), share(dot.margin())), y)
             ));
             if let Some(mark) = row.mark.filter(|_| i == 0) {
@@ -237,7 +237,7 @@ pub(super) fn segment_plot(report: &UpsellReport) -> String {
     if plot.is_empty() {
         return plot;
     }
-    plot + "<p class=\"faint\">Dots are observed upgrade rates with 95&nbsp;% intervals, diamonds mean predictions.</p>\n"
+    plot + "<p class=\"faint\">Dots: observed upgrade rates with 95&nbsp;% intervals; diamonds: mean predictions.</p>\n"
 }
 
 /// Upgrade rate and full-price rate by fifth of price sensitivity.

@@ -98,6 +98,9 @@ impl UpsellReport {
                     count(table.n_customers),
                     share(table.share_new)
                 ));
+                if let Some(reference) = &table.reference {
+                    section.notes.push(format!("vs baseline: HR@1 minus that of {reference}"));
+                }
                 sections.push(section);
             }
         }
@@ -107,10 +110,10 @@ impl UpsellReport {
     /// The result in one or two sentences.
     pub(super) fn summary(&self) -> String {
         let Some(default) = self.model(&self.default_model) else { return "No model was measured.".into() };
-        let percent = |value: f64| format!("{:.0} %", value * 100.0);
+        let percent = |value: f64| format!("{:.0}\u{a0}%", value * 100.0);
         let mut text = format!(
-            "{} ranks an upgrade above a case without one in {} of the pairs (AUC {}, {} to {}). With offers for 20 % of \
-             the cases it captures {} of the price gain ({} to {})",
+            "{} ranks an upgrade above a case without one in {} of the pairs (AUC {}, {} to {}). With offers for 20 % \
+             of the cases it captures {} of the price gain ({} to {})",
             default.name,
             percent(default.auc.value),
             share(default.auc.value),

@@ -264,6 +264,7 @@ fn sort_by_item(items: &mut [u32], kinds: &mut [u8]) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and fresh texts")]
 fn out_of_range(field: &'static str, got: impl ToString, expected: String) -> Error {
     Error::Query { field, got: got.to_string(), expected }
 }

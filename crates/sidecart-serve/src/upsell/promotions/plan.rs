@@ -278,6 +278,7 @@ pub(super) fn range_of(offsets: &[u32], group: usize) -> Range<usize> {
     offsets[group] as usize..offsets[group + 1] as usize
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and fresh texts")]
 fn damaged(section: &'static str, problem: &'static str, expected: String, got: impl ToString) -> Error {
     Error::Model { section, problem, expected, got: got.to_string() }
 }
