@@ -127,6 +127,8 @@ pub(crate) enum ModeArg {
 pub(crate) enum KindArg {
     /// Something to add to the basket
     CrossSell,
+    /// A dearer version of the basket's last item that has one
+    Upsell,
     /// Whatever the model can offer, which is something to add
     Any,
 }
@@ -149,6 +151,12 @@ pub(crate) enum UsingArg {
     OwnFrequency,
     /// What most people buy
     Popular,
+    /// Upsell: shrunk rates of ladder, segment and customer
+    Rates,
+    /// Upsell: logistic regression
+    Logistic,
+    /// Upsell: boosted trees
+    Trees,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -169,6 +177,12 @@ pub(crate) struct RecommendArgs {
     /// Who asks
     #[arg(long, value_name = "ID")]
     pub(crate) customer: Option<String>,
+    /// The customer's segment, in place of the one the model knows
+    #[arg(long, value_name = "NAME", conflicts_with = "queries")]
+    pub(crate) segment: Option<String>,
+    /// The store the customer is in, for what is on promotion there
+    #[arg(long, value_name = "ID", conflicts_with = "queries")]
+    pub(crate) store: Option<String>,
     /// When; 2025-06-30 or 2025-06-30T12:00:00, or a number where times are numbers [default: just
     /// after the end of training]
     #[arg(long, value_name = "TIME")]
@@ -206,6 +220,10 @@ pub(crate) struct RecommendArgs {
     /// before its own time
     #[arg(long, value_name = "PATH")]
     pub(crate) history: Option<PathBuf>,
+    /// Promotions (item_id, starts_at, ends_at and, where known, store_id and kind) in place of
+    /// those the model was trained with; for upsell
+    #[arg(long, value_name = "PATH")]
+    pub(crate) promotions: Option<PathBuf>,
     /// What integer times in the files of queries and history count
     #[arg(long, value_enum, default_value_t = TimeUnitArg::Order)]
     pub(crate) time_unit: TimeUnitArg,

@@ -10,6 +10,7 @@ use crate::model::Model;
 use crate::scratch::Scratch;
 use crate::settings::{Mode, N_SIGNALS, ServingSettings, Source, Weights};
 use crate::sources::{self, signal};
+use crate::upsell::UpsellModel;
 
 /// Largest `k`.
 pub const MAX_K: usize = 1_000;
@@ -118,6 +119,16 @@ impl Scorer {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What is known about upgrades.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPart`] for a model that was trained without.
+    pub fn upsell(&self) -> Result<&UpsellModel> {
+        self.model
+            .upsell()
+            .ok_or_else(|| Error::NoSuchPart { what: "upsell".into(), available: self.parts().join(", ") })
     }
 
     /// What the model says of itself; `None` for a model that was never written.

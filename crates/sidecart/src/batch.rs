@@ -48,7 +48,7 @@ pub struct BatchSummary {
 /// What became of a history file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LogSummary {
-    /// Baskets with known items, taken into the log.
+    /// Baskets with known items, taken into the log; anonymous ones count for what sells.
     pub n_baskets: usize,
     /// Baskets at or before the end of training, left out because the model knows them.
     pub n_known_baskets: usize,
@@ -85,33 +85,33 @@ pub fn read_event_log(
         ledger.items().iter().map(|id| scorer.model().items().find(id).map(ItemId)).collect();
     let mut log = EventLog::with_limit(MAX_LOG_LINES);
     let mut summary = LogSummary::default();
-    let mut items = Vec::new();
+    let mut lines = Vec::new();
     for basket in 0..ledger.n_baskets() {
         let time = ledger.basket_times()[basket];
         if time <= scorer.trained_through() {
             summary.n_known_baskets += 1;
             continue;
         }
-        let Some(customer) = ledger.customer_of(basket) else {
-            summary.n_anonymous += 1;
-            continue;
-        };
-        let bought = ledger.baskets().get(basket);
-        items.clear();
-        items.extend(bought.iter().filter_map(|item| known[item.index()]));
-        summary.n_unknown_lines += bought.len() - items.len();
-        if items.is_empty() {
+        lines.clear();
+        lines.extend(ledger.lines(basket).filter_map(|line| {
+            Some((known[line.item.index()]?, line.paid.map_or(0.0, |paid| paid.to_f64() as f32)))
+        }));
+        summary.n_unknown_lines += ledger.baskets().get(basket).len() - lines.len();
+        let customer = ledger.customer_of(basket);
+        summary.n_anonymous += usize::from(customer.is_none());
+        if lines.is_empty() {
             continue;
         }
         summary.n_baskets += 1;
-        log.record(ledger.customers().get(customer.0), time, &items)
+        let customer = customer.map(|customer| ledger.customers().get(customer.0));
+        log.record_lines(customer, time, lines.iter().copied())
             .map_err(|source| Error::EventLog { path: path.to_path_buf(), source })?;
     }
     Ok((log, summary))
 }
 
 /// Refuses a file whose times or ids have another form than the model's: nothing would match.
-fn same_form<T: PartialEq + std::fmt::Display>(path: &Path, what: &str, got: &T, expected: &T) -> Result<()> {
+pub(crate) fn same_form<T: PartialEq + std::fmt::Display>(path: &Path, what: &str, got: &T, expected: &T) -> Result<()> {
     if got == expected {
         return Ok(());
     }

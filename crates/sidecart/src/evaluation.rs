@@ -3,6 +3,7 @@
 use sidecart_core::{History, ItemId, Progress};
 use sidecart_eval::{CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
+use sidecart_train::upsell::{UpsellInputs, UpsellParams};
 use sidecart_train::{HoldOutSpec, hold_out};
 
 use crate::config::Config;
@@ -94,7 +95,17 @@ pub fn evaluate(
     if split.cases.cases.is_empty() {
         return Err(Error::NoCases { n_test_baskets: split.cases.facts.n_test_baskets, needed });
     }
-    let trained = sidecart_train::train(&split.before, &dataset.catalogue, &config.models, config.seed, progress)?;
+    let no_upsell = UpsellParams { enabled: false, ..config.upsell.clone() };
+    let inputs = UpsellInputs::default();
+    let trained = sidecart_train::train(
+        &split.before,
+        &dataset.catalogue,
+        &config.models,
+        &no_upsell,
+        &inputs,
+        config.seed,
+        progress,
+    )?;
     let scorer = trained.models.scorer(&split.before, &dataset.catalogue)?;
     let fingerprint = split.before.fingerprint();
     let ranker = |name: &str, using: Source, with_customer: bool| ScorerRanker {

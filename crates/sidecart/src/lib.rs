@@ -26,6 +26,7 @@ mod evaluation;
 mod reference;
 mod threads;
 mod training;
+mod upsell_batch;
 
 pub use associations::{AssociationTable, associations};
 pub use batch::{
@@ -39,6 +40,7 @@ pub use evaluation::{EvaluateRequest, evaluate};
 pub use reference::{Key, REFERENCE};
 pub use threads::use_threads;
 pub use training::{publish, train};
+pub use upsell_batch::{UPSELL, UpsellContext, UpsellOptions, find_segment, upsell_batch};
 
 pub use sidecart_artifact as artifact;
 pub use sidecart_core as core;

@@ -3,14 +3,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sidecart::{Config, Dataset, EvaluateRequest};
 
-use super::{Session, print};
+use super::{Session, print, source};
 use crate::args::EvaluateArgs;
 use sidecart::core::Progress;
 
 pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
     let dataset = Dataset::read(&config, &args.statistics, session.read, &session.progress)?;
-    let request = EvaluateRequest { mode: args.mode.into(), using: args.using.map(Into::into) };
+    let request = EvaluateRequest { mode: args.mode.into(), using: args.using.map(source).transpose()? };
     let report = sidecart::evaluate(&dataset, &config, request, &session.progress)?;
     let write =
         |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("writing {}", path.display()));

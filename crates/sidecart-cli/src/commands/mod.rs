@@ -7,10 +7,13 @@ mod demo;
 mod evaluate;
 mod inspect;
 mod recommend;
+mod recommend_upsell;
 mod train;
 
 use anyhow::{Context, Result};
 use sidecart::data::ReadOptions;
+use clap::ValueEnum;
+use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Mode, Source};
 
 use crate::args::{Args, Command, ModeArg, UsingArg};
@@ -52,19 +55,42 @@ impl From<ModeArg> for Mode {
     }
 }
 
-impl From<UsingArg> for Source {
-    fn from(using: UsingArg) -> Self {
-        match using {
-            UsingArg::Default => Self::Default,
-            UsingArg::Mixture => Self::Mixture,
-            UsingArg::Neighbours => Self::Neighbours,
-            UsingArg::Embeddings => Self::Embeddings,
-            UsingArg::Baskets => Self::Baskets,
-            UsingArg::Own => Self::Own,
-            UsingArg::OwnFrequency => Self::OwnFrequency,
-            UsingArg::Popular => Self::Popular,
+/// The part of the model that a cross-sell is asked of.
+pub(crate) fn source(using: UsingArg) -> Result<Source> {
+    Ok(match using {
+        UsingArg::Default => Source::Default,
+        UsingArg::Mixture => Source::Mixture,
+        UsingArg::Neighbours => Source::Neighbours,
+        UsingArg::Embeddings => Source::Embeddings,
+        UsingArg::Baskets => Source::Baskets,
+        UsingArg::Own => Source::Own,
+        UsingArg::OwnFrequency => Source::OwnFrequency,
+        UsingArg::Popular => Source::Popular,
+        UsingArg::Rates | UsingArg::Logistic | UsingArg::Trees => {
+            return Err(wrong_using(using, &Source::NAMES.map(|(name, _)| name)));
         }
+    })
+}
+
+/// The part of the model that an upgrade's probability is asked of.
+pub(crate) fn propensity_model(using: UsingArg) -> Result<PropensityModel> {
+    Ok(match using {
+        UsingArg::Default => PropensityModel::Default,
+        UsingArg::Rates => PropensityModel::Rates,
+        UsingArg::Logistic => PropensityModel::Logistic,
+        UsingArg::Trees => PropensityModel::Trees,
+        _ => return Err(wrong_using(using, &PropensityModel::NAMES.map(|(name, _)| name))),
+    })
+}
+
+fn wrong_using(using: UsingArg, names: &[&str]) -> anyhow::Error {
+    let got = using.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    sidecart::Error::Setting {
+        key: "--using".into(),
+        got,
+        expected: format!("one of {} for this --kind", names.join(", ")),
     }
+    .into()
 }
 
 /// Writes to stdout, the only place for results.

@@ -1,12 +1,12 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use sidecart::core::{Customer, EventLog, ExternalId, ExternalIdRef, ItemId};
+use sidecart::core::{Customer, EventLog, ExternalId, ExternalIdRef, ItemId, Time};
 use sidecart::data::config::TimeUnit;
-use sidecart::serve::{CustomerReader, Query, Reason, Scorer};
+use sidecart::serve::{CustomerReader, Query, Reason, Scorer, Source};
 use sidecart::{BatchOptions, CROSS_SELL, default_time, expected_time, find_items, parse_time, read_event_log};
 
-use super::{Session, print};
-use crate::args::{RecommendArgs, TimeUnitArg};
+use super::{Session, print, recommend_upsell, source};
+use crate::args::{KindArg, RecommendArgs, TimeUnitArg};
 use crate::format::table;
 use sidecart::core::Progress;
 
@@ -27,12 +27,15 @@ pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
             Some(log)
         }
     };
+    if args.kind == KindArg::Upsell {
+        return recommend_upsell::run(session, args, &scorer, log, time_unit);
+    }
     match (&args.queries, &args.output) {
         (Some(queries), Some(output)) => {
             let options = BatchOptions {
                 k: args.k,
                 mode: args.mode.into(),
-                using: args.using.into(),
+                using: source(args.using)?,
                 exclude: args.exclude.clone(),
                 time_unit,
             };
@@ -70,41 +73,16 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
     if !unknown_excluded.is_empty() {
         notes.push(format!("not in the model, nothing to exclude: {}", unknown_excluded.join(", ")));
     }
-    let time = match &args.at {
-        None => default_time(scorer),
-        Some(text) => {
-            let clock = scorer.model().clock();
-            parse_time(text, clock).ok_or_else(|| sidecart::Error::Setting {
-                key: "--at".into(),
-                got: text.clone(),
-                expected: expected_time(clock).into(),
-            })?
-        }
-    };
+    let time = asked_at(args, scorer)?;
     let mut customer = Customer::default();
-    let mut known = false;
-    if let Some(typed) = &args.customer {
-        let mut reader = CustomerReader::default();
-        // A model's customer ids have one form; a typed number can be meant as either.
-        let as_text = ExternalIdRef::Text(typed);
-        known = scorer.load_customer(as_text, log, &mut reader, &mut customer).map_err(sidecart::Error::from)?;
-        if let (false, Ok(number)) = (known, typed.trim().parse()) {
-            let as_number = ExternalId::Int(number);
-            known = scorer
-                .load_customer(as_number.as_ref(), log, &mut reader, &mut customer)
-                .map_err(sidecart::Error::from)?;
-        }
-        if !known {
-            notes.push(format!("nothing is known of customer {typed}: answered as for anyone"));
-        }
-    }
+    let known = load(args, scorer, log, &mut customer, &mut notes)?;
     let query = Query {
         basket: &basket,
         history: known.then_some(&customer.history),
         time,
         k: args.k,
         mode: args.mode.into(),
-        using: args.using.into(),
+        using: source(args.using)?,
         exclude: &exclude,
     };
     let mut scratch = scorer.scratch();
@@ -124,7 +102,7 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
         notes.push(format!("{} of {} answers: nothing else is left to offer", offers.len(), args.k));
     }
     if args.json {
-        return print(&as_json(scorer, args, &offers, &notes).to_string());
+        return print(&as_json(scorer, args, query.using, &offers, &notes).to_string());
     }
     for note in &notes {
         session.progress.note(note);
@@ -154,6 +132,42 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&Ev
     print(&String::from_utf8_lossy(&out))
 }
 
+/// When the question is asked.
+pub(crate) fn asked_at(args: &RecommendArgs, scorer: &Scorer) -> Result<Time> {
+    let Some(text) = &args.at else { return Ok(default_time(scorer)) };
+    let clock = scorer.model().clock();
+    let time = parse_time(text, clock).ok_or_else(|| sidecart::Error::Setting {
+        key: "--at".into(),
+        got: text.clone(),
+        expected: expected_time(clock).into(),
+    })?;
+    Ok(time)
+}
+
+/// Loads the customer who was named; false where none was or nothing is known, which is noted.
+pub(crate) fn load(
+    args: &RecommendArgs,
+    scorer: &Scorer,
+    log: Option<&EventLog>,
+    customer: &mut Customer,
+    notes: &mut Vec<String>,
+) -> Result<bool> {
+    let Some(typed) = &args.customer else { return Ok(false) };
+    let mut reader = CustomerReader::default();
+    // A model's customer ids have one form; a typed number can be meant as either.
+    let as_text = ExternalIdRef::Text(typed);
+    let mut known = scorer.load_customer(as_text, log, &mut reader, customer).map_err(sidecart::Error::from)?;
+    if let (false, Ok(number)) = (known, typed.trim().parse()) {
+        let as_number = ExternalId::Int(number);
+        known =
+            scorer.load_customer(as_number.as_ref(), log, &mut reader, customer).map_err(sidecart::Error::from)?;
+    }
+    if !known {
+        notes.push(format!("nothing is known of customer {typed}: answered as for anyone"));
+    }
+    Ok(known)
+}
+
 struct Offer {
     item: ItemId,
     score: f32,
@@ -161,14 +175,14 @@ struct Offer {
     fallback: bool,
 }
 
-fn id_json(id: ExternalIdRef<'_>) -> Value {
+pub(crate) fn id_json(id: ExternalIdRef<'_>) -> Value {
     match id {
         ExternalIdRef::Int(id) => json!(id),
         ExternalIdRef::Text(id) => json!(id),
     }
 }
 
-fn as_json(scorer: &Scorer, args: &RecommendArgs, offers: &[Offer], notes: &[String]) -> Value {
+fn as_json(scorer: &Scorer, args: &RecommendArgs, using: Source, offers: &[Offer], notes: &[String]) -> Value {
     let items = scorer.model().items();
     let offers: Vec<Value> = offers
         .iter()
@@ -195,7 +209,7 @@ fn as_json(scorer: &Scorer, args: &RecommendArgs, offers: &[Offer], notes: &[Str
     json!({
         "version": scorer.manifest().map(|m| m.version.to_string()),
         "mode": sidecart::serve::Mode::from(args.mode),
-        "using": sidecart::serve::Source::from(args.using),
+        "using": using,
         "offers": offers,
         "notes": notes,
     })

@@ -1,6 +1,7 @@
 //! Dearer versions of the item in the cart, with the probability that the customer takes one.
 
 mod answer;
+mod explain;
 mod features;
 mod ladders;
 mod market;

@@ -157,9 +157,9 @@ impl Problem<'_> {
         let range = block * BLOCK..((block + 1) * BLOCK).min(n_rows);
         let column = |j: usize| &self.columns[j * n_rows..][range.clone()];
         let mut log_odds = vec![at[n_columns]; range.len()];
-        for j in 0..n_columns {
+        for (j, coefficient) in at.iter().enumerate().take(n_columns) {
             for (sum, x) in log_odds.iter_mut().zip(column(j)) {
-                *sum += at[j] * x;
+                *sum += coefficient * x;
             }
         }
         let mut part = Curvature::zero(width);

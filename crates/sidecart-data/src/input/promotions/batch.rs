@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hash};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
-use sidecart_core::{ExternalId, ExternalIdRef, IdTable, Time};
+use sidecart_core::{ExternalIdRef, IdTable, Time};
 
 use super::sort::{N_PARTITIONS, Packed, TaskRows};
 use super::table::{EVERYWHERE, MAX_KINDS, NO_DISCOUNT, NO_KIND};
@@ -83,8 +83,10 @@ pub(super) struct RowReader<'a> {
     shared_stores: &'a Interner,
     stores: LocalInterner,
     time_unit: TimeUnit,
-    /// The last item and its number: calendars are often written item by item.
-    last_item: Option<(ExternalId, u32)>,
+    /// The last integer id and its item: calendars are often written item by item.
+    last_item: (Option<i64>, u32),
+    /// Items of text ids, for which a search in the catalogue takes long.
+    known_items: HashMap<Box<str>, u32, BuildHasherDefault<IdHasher>>,
     item_of: Vec<u32>,
     store_of: Vec<u32>,
     kind_of: Vec<u8>,
@@ -114,7 +116,8 @@ impl<'a> RowReader<'a> {
             shared_stores,
             stores: LocalInterner::default(),
             time_unit,
-            last_item: None,
+            last_item: (None, UNKNOWN),
+            known_items: HashMap::default(),
             item_of: Vec::new(),
             store_of: Vec::new(),
             kind_of: Vec::new(),
@@ -202,20 +205,23 @@ impl<'a> RowReader<'a> {
     fn read_items(&mut self, array: &ArrayRef, source: &Source, faults: &mut Vec<Fault>) {
         self.item_of.clear();
         self.item_of.resize(array.len(), UNKNOWN);
-        let items = self.items;
-        let mut last = self.last_item.take();
+        let (items, last, known) = (self.items, &mut self.last_item, &mut self.known_items);
+        let item_of = &mut self.item_of;
         for_each_id(array, |row, id| {
+            let find = |id| items.find(id).unwrap_or(UNKNOWN);
             let bad = match id {
-                Ok(Some(id)) => {
-                    let number = match &last {
-                        Some((known, number)) if known.as_ref() == id => *number,
-                        _ => {
-                            let number = items.find(id).unwrap_or(UNKNOWN);
-                            last = Some((ExternalIdRef::to_owned(id), number));
-                            number
-                        }
+                Ok(Some(ExternalIdRef::Int(number))) => {
+                    if last.0 != Some(number) {
+                        *last = (Some(number), find(ExternalIdRef::Int(number)));
+                    }
+                    item_of[row] = last.1;
+                    return;
+                }
+                Ok(Some(id @ ExternalIdRef::Text(text))) => {
+                    item_of[row] = match known.get(text) {
+                        Some(&item) => item,
+                        None => *known.entry(text.into()).or_insert(find(id)),
                     };
-                    self.item_of[row] = number;
                     return;
                 }
                 Ok(None) => BadValue::new("null", "a row has no id", "fill the column or set on_bad_row = \"skip\""),
@@ -223,7 +229,6 @@ impl<'a> RowReader<'a> {
             };
             faults.push(Fault { row, column: source.column.clone(), bad });
         });
-        self.last_item = last;
     }
 }
 

@@ -31,7 +31,7 @@ proptest! {
         if distinct.len() <= max_bins {
             prop_assert_eq!(edges.len(), distinct.len() - 1);
         } else {
-            prop_assert!(edges.len() >= 1);
+            prop_assert!(!edges.is_empty());
         }
     }
 

@@ -111,11 +111,10 @@ proptest! {
                 }
             }
         }
-        for node in 1..tree.splits.len() {
-            for waiting in node + 1..tree.splits.len() {
-                if parents[waiting] < node {
-                    prop_assert!(tree.splits[node].gain >= tree.splits[waiting].gain);
-                }
+        for (waiting, &parent) in parents.iter().enumerate().skip(1) {
+            // While a leaf waits, the splits made have no smaller gain.
+            for node in parent + 1..waiting {
+                prop_assert!(tree.splits[node].gain >= tree.splits[waiting].gain);
             }
         }
         for (rows, &step) in leaf_rows.iter().zip(&tree.steps) {
@@ -163,7 +162,7 @@ fn equal_splits_take_the_first_feature_and_the_lowest_threshold() {
     let rules = SplitRules { min_rows: 1, min_hessian: 0.0, lambda: 1.0 };
     // Two equal columns; cutting off either end of the values 0, 1, 2 gains the same.
     let values = vec![0.0, 0.0, 1.0, 1.0, 2.0, 2.0];
-    let problem = Problem { values, n_features: 2, gradients: vec![0.5, 0.0, 0.5], hessians: vec![1.0; 3], rules };
+    let problem = Problem { values, n_features: 2, gradients: vec![0.5, -0.5, 0.5], hessians: vec![1.0; 3], rules };
     let tree = problem.grow(2).0.unwrap();
     assert_eq!((tree.splits[0].feature, tree.splits[0].bin), (0, 0));
 }
