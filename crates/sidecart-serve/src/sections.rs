@@ -47,7 +47,7 @@ pub const POSTING_BASKETS: &str = "postings.baskets";
 
 /// Names of the ladders (prefix of a text table).
 pub const LADDER_NAMES: &str = "upsell.ladders.names";
-/// By ladder: number of tiers, 1 = given by the shop, label (3 = not used), u32 `[n_ladders, 3]`.
+/// By ladder: number of tiers, 1 = given by the shop, label, 1 = used, u32 `[n_ladders, 4]`.
 pub const LADDER_FACTS: &str = "upsell.ladders.facts";
 /// By ladder: baskets with two tiers over those that chance explains, 0 = unknown, f32 `[n_ladders]`.
 pub const LADDER_SIDE_BY_SIDE: &str = "upsell.ladders.side_by_side";

@@ -5,6 +5,7 @@ use sidecart_data::{Error as DataError, ItemTable, Labels, Ledger, SizeUnit};
 
 use crate::embeddings::{Attribute, ItemFeatures, standard_attributes};
 use crate::error::Result;
+use crate::segments::is_private_label;
 
 /// The items of a model with what is known of them; the position is the
 /// [`ItemId`](sidecart_core::ItemId).
@@ -74,6 +75,18 @@ impl Catalogue {
     pub fn first_sold(&self, item: u32) -> Option<Time> {
         let column = self.table.first_sold.as_ref()?;
         column[self.rows[item as usize]?]
+    }
+
+    /// Whether every item is the shop's own brand, where known: by the column `private_label`, else
+    /// by the column `brand`, where that says "private" or the like of some item.
+    #[must_use]
+    pub fn private_labels(&self) -> Vec<Option<bool>> {
+        let says = |labels: &Labels| labels.values.iter().map(is_private_label).collect::<Vec<bool>>();
+        let of_brand = || self.table.brand.as_ref().filter(|brand| says(brand).contains(&true));
+        let Some(labels) = self.table.private_label.as_ref().or_else(of_brand) else { return vec![None; self.len()] };
+        let means_private = says(labels);
+        let of_row = |row: usize| Some(labels.codes[row]).filter(|&code| code != Labels::NONE);
+        self.rows.iter().map(|row| Some(means_private[of_row((*row)?)? as usize])).collect()
     }
 
     /// The values of a label column for every item.

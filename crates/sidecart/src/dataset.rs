@@ -27,6 +27,8 @@ pub struct Dataset {
     pub promotions: Promotions,
     /// Which segment a customer is in, where segments are columns of the customer table.
     pub segments: Option<Segments>,
+    /// Where segments come from, where they are configured.
+    pub segment_spec: Option<SegmentSpec>,
     /// What was read, table by table.
     pub summaries: Vec<(&'static str, IngestSummary)>,
 }
@@ -134,7 +136,8 @@ impl Dataset {
             promotions = read;
         }
         let segments = segments(config, customers.as_ref(), &ledger)?;
-        Ok(Self { ledger, catalogue, customers, promotions, segments, summaries })
+        let segment_spec = config.segments.as_ref().map(|segments| segments.by.spec());
+        Ok(Self { ledger, catalogue, customers, promotions, segments, segment_spec, summaries })
     }
 }
 
@@ -142,7 +145,11 @@ impl Dataset {
     /// What upgrades are learned from beside ledger and catalogue.
     #[must_use]
     pub fn upsell_inputs(&self) -> UpsellInputs<'_> {
-        UpsellInputs { promotions: Some(&self.promotions), customers: self.customers.as_ref(), segments: None }
+        UpsellInputs {
+            promotions: Some(&self.promotions),
+            customers: self.customers.as_ref(),
+            segments: self.segment_spec.as_ref(),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod reference;
 mod threads;
 mod training;
 mod upsell_batch;
+mod upsell_evaluation;
 
 pub use associations::{AssociationTable, associations};
 pub use batch::{
@@ -41,6 +42,7 @@ pub use reference::{Key, REFERENCE};
 pub use threads::use_threads;
 pub use training::{publish, train};
 pub use upsell_batch::{UPSELL, UpsellContext, UpsellOptions, find_segment, upsell_batch};
+pub use upsell_evaluation::evaluate_upsell;
 
 pub use sidecart_artifact as artifact;
 pub use sidecart_core as core;

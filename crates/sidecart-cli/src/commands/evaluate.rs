@@ -1,25 +1,44 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use sidecart::core::Progress;
 use sidecart::{Config, Dataset, EvaluateRequest};
 
-use super::{Session, print, source};
-use crate::args::EvaluateArgs;
-use sidecart::core::Progress;
+use super::{Session, print, propensity_model, source};
+use crate::args::{EvaluateArgs, KindArg};
 
 pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
+    let upsell = args.kind == KindArg::Upsell;
+    // A wrong name is told before anything is read.
+    let using = args.using.filter(|_| !upsell).map(source).transpose()?;
+    let propensity = args.using.filter(|_| upsell).map(propensity_model).transpose()?.unwrap_or_default();
     let dataset = Dataset::read(&config, &args.statistics, session.read, &session.progress)?;
-    let request = EvaluateRequest { mode: args.mode.into(), using: args.using.map(source).transpose()? };
+    if upsell {
+        let report = sidecart::evaluate_upsell(&dataset, &config, propensity, &session.progress)?;
+        return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
+    }
+    let request = EvaluateRequest { mode: args.mode.into(), using };
     let report = sidecart::evaluate(&dataset, &config, request, &session.progress)?;
+    deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table())
+}
+
+/// Writes the files that were asked for and prints the figures.
+fn deliver(
+    session: &Session,
+    args: &EvaluateArgs,
+    json: &str,
+    html: impl FnOnce() -> String,
+    table: impl FnOnce() -> String,
+) -> Result<()> {
     let write =
         |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("writing {}", path.display()));
     if let Some(path) = &args.metrics {
-        write(path, &report.to_json())?;
+        write(path, json)?;
     }
     if let Some(path) = &args.report {
-        write(path, &report.to_html())?;
+        write(path, &html())?;
         session.progress.note(&format!("the report is in {}", path.display()));
     }
-    print(&if args.json { report.to_json() } else { report.to_table() })
+    if args.json { print(json) } else { print(&table()) }
 }

@@ -265,8 +265,12 @@ impl UpsellModel {
             Err(reason) => return Ok(UpsellAnswer { upgrade: None, offers: &[], reason: Some(reason) }),
         };
         let (upgrade, moment) = self.upgrade(query, anchor, scratch);
-        self.rank_targets(query, anchor, &upgrade, moment, scratch);
-        let reason = scratch.offers.is_empty().then_some(NoUpgrade::NothingLeft);
+        let used = self.ladders.ladder(upgrade.ladder).used;
+        if used {
+            self.rank_targets(query, anchor, &upgrade, moment, scratch);
+        }
+        let none = if used { NoUpgrade::NothingLeft } else { NoUpgrade::NotSubstitutes };
+        let reason = scratch.offers.is_empty().then_some(none);
         Ok(UpsellAnswer { upgrade: Some(upgrade), offers: &scratch.offers, reason })
     }
 
@@ -286,21 +290,23 @@ impl UpsellModel {
         PropensityModel::NAMES.iter().filter(|(_, model)| self.has(*model)).map(|(name, _)| *name).collect()
     }
 
-    /// The last item of a basket from which one can go up.
+    /// The last item of a basket from which one can go up; of a ladder that is not used only where
+    /// there is no other.
     fn anchor(&self, basket: &[ItemId]) -> std::result::Result<u32, NoUpgrade> {
         let mut reason = if basket.is_empty() { NoUpgrade::EmptyBasket } else { NoUpgrade::NoLadder };
+        let mut flagged = None;
         for &item in basket.iter().rev() {
             let Some(row) = self.ladders.row_of(item) else { continue };
             let ladder = self.ladders.row(row).ladder;
-            if self.ladders.ladder(ladder).label.is_none() {
-                reason = if reason == NoUpgrade::NoLadder { NoUpgrade::NotSubstitutes } else { reason };
-            } else if self.ladders.tier_of(row) + 1 == self.ladders.tiers_of(ladder).end {
+            if self.ladders.tier_of(row) + 1 == self.ladders.tiers_of(ladder).end {
                 reason = NoUpgrade::HighestTier;
-            } else {
+            } else if self.ladders.ladder(ladder).used {
                 return Ok(row);
+            } else {
+                flagged = flagged.or(Some(row));
             }
         }
-        Err(reason)
+        flagged.ok_or(reason)
     }
 
     /// The moment of a query. Beyond the newest data nothing is known, so that a question asked
@@ -333,7 +339,7 @@ impl UpsellModel {
         let row = self.ladders.row(anchor);
         let tiers = self.ladders.tiers_of(row.ladder);
         let tier = self.ladders.tier_of(anchor);
-        let label = self.ladders.ladder(row.ladder).label.unwrap_or(Label::TierShare);
+        let label = self.ladders.ladder(row.ladder).label;
         let moment = self.moment(query);
         match query.customer {
             Some(c) => scratch.past.read(&c.history, &self.ladders, self.periods, row.ladder, moment.period),

@@ -35,8 +35,10 @@ pub struct LadderInfo {
     pub name: String,
     /// Whether the shop gave it; then its tiers are in order whatever the prices.
     pub given: bool,
-    /// The label of its probabilities; `None` for a ladder that is flagged and not used.
-    pub label: Option<super::Label>,
+    /// The label of its probabilities.
+    pub label: super::Label,
+    /// False for a flagged ladder: its tiers are bought side by side, so nothing of it is offered.
+    pub used: bool,
     /// Times as many baskets with two tiers as chance explains; `None` where too few to say.
     pub side_by_side: Option<f32>,
     /// Natural logarithms of the tiers' centre prices, rising; 0 where prices are unknown.
@@ -109,10 +111,10 @@ impl LadderTable {
         Ok(Self { rows, ladders, ..table })
     }
 
-    /// Gives every ladder that is used its label, by ladder.
+    /// Gives every ladder its label.
     pub fn set_labels(&mut self, labels: &[super::Label]) {
         for (ladder, &label) in self.ladders.iter_mut().zip(labels) {
-            ladder.label = ladder.label.map(|_| label);
+            ladder.label = label;
         }
     }
 
@@ -243,7 +245,8 @@ pub(crate) mod tests {
             infos.push(LadderInfo {
                 name: format!("ladder {ladder}"),
                 given: false,
-                label: Some(Label::Repeat),
+                label: Label::Repeat,
+                used: true,
                 side_by_side: None,
                 log_centres,
             });

@@ -14,8 +14,6 @@ use crate::trees::{TreeEnsemble, TreeParts};
 /// "Unknown" among margins and log sizes.
 const NO_MARGIN: i64 = i64::MIN;
 const NO_SIZE: f32 = -1_000.0;
-/// Label number of a ladder that is not used.
-const FLAGGED: u32 = 3;
 
 fn broken(section: &'static str) -> impl Fn(String) -> Error {
     move |problem| Error::Model {
@@ -48,10 +46,10 @@ impl UpsellModel {
         let facts: Vec<u32> = ladders
             .ladders()
             .iter()
-            .flat_map(|l| [l.log_centres.len() as u32, u32::from(l.given), l.label.map_or(FLAGGED, |l| l as u32)])
+            .flat_map(|l| [l.log_centres.len() as u32, u32::from(l.given), l.label as u32, u32::from(l.used)])
             .collect();
         let n_ladders = ladders.n_ladders();
-        writer.add_owned(names::LADDER_FACTS, facts, &[n_ladders, 3])?;
+        writer.add_owned(names::LADDER_FACTS, facts, &[n_ladders, 4])?;
         let side: Vec<f32> = ladders.ladders().iter().map(|l| l.side_by_side.unwrap_or(0.0)).collect();
         writer.add_owned(names::LADDER_SIDE_BY_SIDE, side, &[n_ladders])?;
         let centres: Vec<f32> = ladders.ladders().iter().flat_map(|l| &l.log_centres).copied().collect();
@@ -267,7 +265,7 @@ fn write_owned_texts(writer: &mut ContainerWriter<'_>, texts: Vec<&str>) -> Resu
 
 fn read_ladders(container: &Container, n_items: usize) -> Result<LadderTable> {
     let texts = read_texts(container, names::LADDER_NAMES)?;
-    let facts = rows_of::<u32, 3>(container, names::LADDER_FACTS)?;
+    let facts = rows_of::<u32, 4>(container, names::LADDER_FACTS)?;
     let side: Vec<f32> = vector(container, names::LADDER_SIDE_BY_SIDE)?;
     let centres: Vec<f32> = vector(container, names::TIER_CENTRES)?;
     if texts.len() != facts.len() || side.len() != facts.len() {
@@ -275,18 +273,20 @@ fn read_ladders(container: &Container, n_items: usize) -> Result<LadderTable> {
     }
     let mut left = &centres[..];
     let mut infos = Vec::with_capacity(facts.len());
-    for (at, &[n_tiers, given, label]) in facts.iter().enumerate() {
+    for (at, &[n_tiers, given, label, used]) in facts.iter().enumerate() {
         let Some((log_centres, rest)) = left.split_at_checked(n_tiers as usize) else {
             return Err(broken(names::TIER_CENTRES)(format!("{} tiers, too few", centres.len())));
         };
         left = rest;
-        if given > 1 || label > FLAGGED {
-            return Err(broken(names::LADDER_FACTS)(format!("ladder {at} is {given}, {label}")));
-        }
+        let label = Label::ALL.get(label as usize).copied();
+        let (Some(label), true) = (label, given <= 1 && used <= 1) else {
+            return Err(broken(names::LADDER_FACTS)(format!("ladder {at} has {:?}", facts[at])));
+        };
         infos.push(LadderInfo {
             name: texts.get(at).to_owned(),
             given: given == 1,
-            label: Label::ALL.get(label as usize).copied(),
+            label,
+            used: used == 1,
             side_by_side: Some(side[at]).filter(|&ratio| ratio > 0.0),
             log_centres: log_centres.to_vec(),
         });

@@ -53,7 +53,7 @@ pub struct Rate {
 /// In simulations it covers the population's rate in 93 to 97 of 100 cases from 20 customers
 /// and about ten upgrades on. With fewer upgrades it errs by covering more often; where a few
 /// customers make most of the upgrades (rates of 1 to 5 % that follow a Beta distribution of
-/// strength 5, with many events per customer) it covers in 86 to 92 of 100.
+/// strength 5 to 20, with many events per customer) it covers in 86 to 93 of 100.
 ///
 /// # Panics
 /// If a customer has more upgrades than events.

@@ -1,7 +1,7 @@
 //! How a customer shops, as of a period, from the ledger alone.
 
 use sidecart_core::{Money, ln};
-use sidecart_data::{Labels, Ledger, Line};
+use sidecart_data::{Ledger, Line};
 use sidecart_serve::upsell::Periods;
 
 use super::categories::{ItemCategories, NONE};
@@ -141,20 +141,13 @@ impl CategoryMeans {
     fn over(ledger: &Ledger, catalogue: &Catalogue, ladders: &Ladders, keep: impl Fn(usize) -> bool) -> Self {
         let categories = ItemCategories::at(catalogue, usize::MAX);
         let n_groups = categories.len() + 1;
-        let private_labels = catalogue.table.private_label.as_ref();
-        let means_private: Vec<bool> =
-            private_labels.map_or_else(Vec::new, |labels| labels.values.iter().map(is_private_label).collect());
-        let private_label = |row: &Option<usize>| -> Option<bool> {
-            let code = private_labels?.codes[(*row)?];
-            (code != Labels::NONE).then(|| means_private[code as usize])
-        };
         let position = |item: usize| -> Option<f64> {
             let ladder = ladders.ladders.get(*ladders.item_ladder.get(item)? as usize)?;
             let top = ladder.tiers.len().checked_sub(1).filter(|&top| top > 0)?;
             Some(f64::from(ladders.item_tier[item]) / top as f64)
         };
         let mut means = Self {
-            item_private_label: catalogue.rows.iter().map(private_label).collect(),
+            item_private_label: catalogue.private_labels(),
             item_position: (0..catalogue.len()).map(position).collect(),
             item_group: categories.of_item,
             discounted: vec![0.0; n_groups],

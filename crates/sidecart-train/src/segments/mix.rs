@@ -10,7 +10,7 @@ use crate::catalogue::Catalogue;
 /// Categories that have a share of their own; all others count together.
 const N_CATEGORIES: usize = 12;
 /// The name of all other categories together.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// The categories whose shares of spend describe a customer: the largest dozen and the rest.
 ///

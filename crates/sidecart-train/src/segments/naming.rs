@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::mix::OTHER;
 use super::space::CLUSTERED;
 
 /// What is said of a behaviour far above and far below the average customer.
@@ -56,8 +57,9 @@ fn phrases(deviations: &[f64], categories: &[String]) -> (usize, Vec<(usize, Str
     }
     // What is bought tells segments apart that shop alike.
     for column in by_size(CLUSTERED.len()..deviations.len()) {
-        if deviations[column] >= NOTABLE {
-            phrases.push((column, format!("much {}", categories[column - CLUSTERED.len()])));
+        let category = &categories[column - CLUSTERED.len()];
+        if deviations[column] >= NOTABLE && category != OTHER {
+            phrases.push((column, format!("much {category}")));
         }
     }
     (n_first, phrases)
@@ -127,19 +129,19 @@ mod tests {
     use super::*;
 
     fn row(values: &[(usize, f64)]) -> Vec<f64> {
-        let mut row = vec![0.0; CLUSTERED.len() + 2];
+        let mut row = vec![0.0; CLUSTERED.len() + 3];
         values.iter().for_each(|&(column, value)| row[column] = value);
         row
     }
 
     #[test]
     fn names_say_what_is_typical() {
-        let categories = ["meat".to_owned(), "flowers".to_owned()];
+        let categories = ["meat", "flowers", OTHER].map(str::to_owned);
         let rows = [
             row(&[(0, 1.2), (2, 0.9), (6, -1.1), (1, 1.0), (5, 0.3)]),
             row(&[(3, 2.0), (0, -1.9), (4, 0.4)]),
             row(&[(7, 0.6), (9, 1.5)]),
-            row(&[(7, 0.7), (10, 0.5)]),
+            row(&[(7, 0.7), (10, 0.5), (11, 3.0)]),
             row(&[(0, 0.1), (5, -0.2)]),
             row(&[]),
             row(&[(1, -2.0), (3, 1.5), (8, -1.2), (0, -0.6), (6, 0.5)]),

@@ -116,8 +116,8 @@ mod tests {
         let space = Space::new(&customers.iter().collect::<Vec<_>>(), 2);
         let points: Vec<Vec<f32>> = customers.iter().map(|c| space.point(&c.behaviour, &c.mix)).collect();
         let variance = |column: usize| moments(points.iter().map(|p| p[column])).1.powi(2);
-        for column in 0..CLUSTERED.len() {
-            let expected = if CLUSTERED[column] == 3 { 0.0 } else { 1.0 };
+        for (column, behaviour) in CLUSTERED.into_iter().enumerate() {
+            let expected = if behaviour == 3 { 0.0 } else { 1.0 };
             assert!((variance(column) - expected).abs() < 1e-4, "{column}");
         }
         assert!((variance(9) + variance(10) - 4.0).abs() < 1e-4);

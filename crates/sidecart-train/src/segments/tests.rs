@@ -185,7 +185,7 @@ proptest! {
             .customer_runs()
             .find(|run| shop.ledger.customer_of(run.start) == Some(CustomerId(customer as u32)))
             .unwrap_or(0..0)
-            .filter(|&basket| sidecart_core::mix64(basket as u64) % thin == 0)
+            .filter(|&basket| sidecart_core::mix64(basket as u64).is_multiple_of(thin))
             .collect();
         let mut stops: Vec<i32> = stops.iter().map(|stop| history_start + stop).collect();
         stops.sort_unstable();

@@ -56,9 +56,6 @@ pub fn repeat_events(
 ) -> Vec<Event> {
     let mut events = Vec::new();
     for (at, group) in (0u32..).zip(&histories.groups) {
-        if ladders.ladder(group.ladder).label.is_none() {
-            continue;
-        }
         let records = histories.records_of(group);
         for (n, record) in records.iter().enumerate().skip(1) {
             if !periods.contains(&record.period) {

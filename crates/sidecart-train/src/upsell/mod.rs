@@ -285,7 +285,7 @@ fn other_observations(
     let observe = |kind: RateKind, wanted: Label| {
         move |trial: Trial| {
             let group = &histories.groups[trial.group as usize];
-            (table.ladder(group.ladder).label == Some(wanted)).then(|| Observation {
+            (table.ladder(group.ladder).label == wanted).then(|| Observation {
                 kind,
                 tier: trial.tier,
                 customer: group.customer.0,
@@ -337,10 +337,9 @@ fn summary(
     propensity: PropensityTuning,
     targets: TargetTuning,
 ) -> UpsellSummary {
-    let with = |label: Option<Label>| table.ladders().iter().filter(|l| l.label == label).count() as u32;
-    let mut ladders: Vec<(String, u32)> =
-        Label::ALL.iter().map(|&label| (label.to_string(), with(Some(label)))).collect();
-    ladders.push(("not_used".into(), with(None)));
+    let of = |label: Label| table.ladders().iter().filter(|l| l.used && l.label == label).count() as u32;
+    let mut ladders: Vec<(String, u32)> = Label::ALL.iter().map(|&label| (label.to_string(), of(label))).collect();
+    ladders.push(("not_used".into(), table.ladders().iter().filter(|l| !l.used).count() as u32));
     let count = |regime: Regime| {
         let of = || cases.events.iter().filter(move |e| e.regime == regime);
         (of().count() as u32, of().filter(|e| e.upgraded).count() as u32)

@@ -1,14 +1,12 @@
 use sidecart_core::{ItemId, ln};
 use sidecart_data::Labels;
-use sidecart_serve::upsell::{LadderInfo, LadderItem, LadderTable};
+use sidecart_serve::upsell::{Label, LadderInfo, LadderItem, LadderTable};
 
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::ladders::Ladders;
-use crate::segments::is_private_label;
 
-/// The ladders as scorers read them. Ladders that are not usable have no label; the others get one
-/// when their histories are known.
+/// The ladders as scorers read them; they get their labels when their histories are known.
 ///
 /// # Errors
 /// [`Error::Bug`] where ladders and catalogue do not belong together.
@@ -18,8 +16,7 @@ pub fn ladder_table(ladders: &Ladders, catalogue: &Catalogue) -> Result<LadderTa
         let code = labels.as_ref()?.codes[row?];
         (code != Labels::NONE).then_some(code)
     };
-    let private: Vec<bool> =
-        table.private_label.as_ref().map_or_else(Vec::new, |l| l.values.iter().map(is_private_label).collect());
+    let private = catalogue.private_labels();
     let mut rows: Vec<LadderItem> = (0..catalogue.len() as u32)
         .map(ItemId)
         .filter_map(|item| {
@@ -41,7 +38,7 @@ pub fn ladder_table(ladders: &Ladders, catalogue: &Catalogue) -> Result<LadderTa
                 price,
                 margin,
                 maker: label(&table.manufacturer, row).or_else(|| label(&table.brand, row)).unwrap_or(u32::MAX),
-                private_label: label(&table.private_label, row).is_some_and(|code| private[code as usize]),
+                private_label: private[item.index()] == Some(true),
                 log_size: size.map(|(amount, _)| ln(amount) as f32),
                 in_stock: stock.is_none_or(|pieces| pieces > 0.0),
             })
@@ -54,7 +51,8 @@ pub fn ladder_table(ladders: &Ladders, catalogue: &Catalogue) -> Result<LadderTa
         .map(|ladder| LadderInfo {
             name: ladder.name.clone(),
             given: ladder.given,
-            label: ladder.usable.then_some(sidecart_serve::upsell::Label::TierShare),
+            label: Label::TierShare,
+            used: ladder.usable,
             side_by_side: ladder.side_by_side.map(|s| s.ratio as f32),
             log_centres: ladder
                 .tiers
