@@ -411,12 +411,16 @@ impl UpsellModel {
             Label::Repeat => own_rate(rate, situation.n_above(), n, self.settings.own_strength),
             Label::Replacement | Label::TierShare => rate,
         };
-        let model = if using == PropensityModel::Default { self.settings.propensity } else { using };
+        let plan = situation.promoted.is_some();
+        let model = match using {
+            PropensityModel::Default if plan => self.settings.propensity_with_promotions,
+            PropensityModel::Default => self.settings.propensity,
+            asked => asked,
+        };
         if label != Label::Repeat || n == 0 || model == PropensityModel::Rates {
             return (chain, PropensityModel::Rates);
         }
         situation.features(features);
-        let plan = situation.promoted.is_some();
         let trees = self.trees.get(regime, plan).filter(|_| model == PropensityModel::Trees);
         let logistic = self.logistic.get(regime, plan);
         match (trees, logistic) {

@@ -94,6 +94,8 @@ pub struct UpsellSettings {
     pub gain_exponent: f64,
     /// What answers where nothing else is asked for; never `Default`.
     pub propensity: PropensityModel,
+    /// The same where a plan of promotions is known.
+    pub propensity_with_promotions: PropensityModel,
     /// Kinds of promotion that training knew, the most frequent first; see
     /// [`PromotionKinds`](super::PromotionKinds).
     pub promotion_kinds: Vec<String>,
@@ -127,7 +129,7 @@ impl UpsellSettings {
         number("gain_exponent", self.gain_exponent, 0.0, 2.0)?;
         number("promotion_kinds", self.promotion_kinds.len() as f64, 0.0, 256.0)?;
         number("segments", self.segments.len() as f64, 0.0, f64::from(u16::MAX))?;
-        if self.propensity == PropensityModel::Default {
+        if [self.propensity, self.propensity_with_promotions].contains(&PropensityModel::Default) {
             return Err("upsell.propensity = default: expected the model that answers".into());
         }
         Ok(())

@@ -224,7 +224,8 @@ pub fn fit(
         min_price_ratio: params.min_price_ratio,
         own_strength,
         gain_exponent: params.gain_exponent,
-        propensity: fitted.chosen,
+        propensity: fitted.chosen[0],
+        propensity_with_promotions: fitted.chosen[1],
         promotion_kinds: kinds.names().iter().map(str::to_owned).collect(),
         segments: segmentation.names.clone(),
     };

@@ -30,12 +30,14 @@ pub struct PropensityTuning {
     pub events: u32,
     /// Upgrades among the events.
     pub upgrades: u32,
-    /// Log loss by model.
+    /// Log loss by model, without promotion context.
     pub log_loss: Vec<(String, f64)>,
+    /// The same where a plan of promotions covers the event.
+    pub log_loss_with_promotions: Vec<(String, f64)>,
     /// Trees grown, by variant.
     pub n_trees: Vec<(String, u32)>,
-    /// What answers by default.
-    pub chosen: PropensityModel,
+    /// What answers by default, without and with promotion context.
+    pub chosen: [PropensityModel; 2],
     /// Strength of the customer's own link.
     pub own_strength: f64,
 }
@@ -46,8 +48,8 @@ pub(super) struct PropensityFit {
     pub logistic: Family<LogisticModel>,
     /// Trees.
     pub trees: Family<TreeEnsemble>,
-    /// What answers by default.
-    pub chosen: PropensityModel,
+    /// What answers by default, without and with promotion context.
+    pub chosen: [PropensityModel; 2],
 }
 
 fn log_loss(p: f64, upgraded: bool) -> f64 {
@@ -188,9 +190,9 @@ pub(super) fn fit(
     let mut found = PropensityFit {
         logistic: Family::default(),
         trees: Family::default(),
-        chosen: PropensityModel::Rates,
+        chosen: [PropensityModel::Rates; 2],
     };
-    let mut losses = [(0.0, 0u32); 3];
+    let mut losses = [[(0.0, 0u32); 3]; 2];
     let variants: Vec<Variant> = variants(cases).into_iter().filter(|v| enough(&v.rows)).collect();
     // Fits of different variants share nothing, so they run side by side; each is the same whatever runs beside it.
     let fitted: Vec<Result<(Fitted, Option<(Fitted, Vec<usize>)>)>> = variants
@@ -233,7 +235,8 @@ pub(super) fn fit(
                 let name = Family::<TreeEnsemble>::name(variant.regime, variant.promotions);
                 tuning.n_trees.push((name, *n));
             }
-            if (variant.regime, variant.promotions) == (Regime::Established, false) {
+            if variant.regime == Regime::Established {
+                let losses = &mut losses[usize::from(variant.promotions)];
                 for &i in valid {
                     let (row, upgraded) = (cases.row(i), cases.events[i].upgraded);
                     let mut add = |model: usize, p: f64| {
@@ -254,13 +257,14 @@ pub(super) fn fit(
             found.trees.set(variant.regime, variant.promotions, Calibrated { model: trees, calibration: of_trees });
         }
     }
-    let mean = |model: usize| {
-        let (sum, n) = losses[model];
-        (n > 0).then(|| sum / f64::from(n))
-    };
     let names = [PropensityModel::Rates, PropensityModel::Logistic, PropensityModel::Trees];
-    tuning.log_loss = (0..3).filter_map(|m| Some((names[m].to_string(), mean(m)?))).collect();
-    found.chosen = choose(params.propensity, &found, [mean(0), mean(1), mean(2)]);
+    let means = losses.map(|of| of.map(|(sum, n)| (n > 0).then(|| sum / f64::from(n))));
+    let [plain, promoted] = means.map(|of| (0..3).filter_map(|m| Some((names[m].to_string(), of[m]?))).collect());
+    (tuning.log_loss, tuning.log_loss_with_promotions) = (plain, promoted);
+    let plain = choose(params.propensity, &found, means[0]);
+    // Without a comparison of its own the context changes nothing about the choice.
+    let promoted = if means[1][1].is_some() { choose(params.propensity, &found, means[1]) } else { plain };
+    found.chosen = [plain, promoted];
     tuning.chosen = found.chosen;
     Ok(found)
 }
