@@ -8,9 +8,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sidecart::core::{ItemId, NoProgress, Rng};
+use sidecart::core::{Customer, ExternalId, ItemId, NoProgress, Rng};
 use sidecart::data::demo::{DemoParams, DemoShop};
-use sidecart::serve::{Query, Scorer, Source};
+use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
+use sidecart::serve::{CustomerReader, Query, Scorer, Source};
 use sidecart::{Config, Dataset};
 
 const QUERIES: usize = 2_000;
@@ -31,6 +32,7 @@ fn main() {
     println!("open with all checks: median {:.1} ms, best {:.1} ms", opens[opens.len() / 2], opens[0]);
 
     let scorer = Scorer::open(&model).expect("a model");
+    upsell(&scorer);
     let mut scratch = scorer.scratch();
     for (name, using) in Source::NAMES {
         if !scorer.parts().contains(&name) || matches!(using, Source::Own | Source::OwnFrequency | Source::Mixture) {
@@ -58,6 +60,52 @@ fn main() {
                 at(0.99)
             );
         }
+    }
+}
+
+/// Upgrades of customers the model knows, from the newest item of theirs that has one.
+fn upsell(scorer: &Scorer) {
+    let Ok(model) = scorer.upsell() else { return };
+    let (mut reader, mut customers) = (CustomerReader::default(), Vec::new());
+    let ids: Vec<ExternalId> = std::env::var("SIDECART_BENCH_CUSTOMERS").map_or_else(
+        |_| (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]).collect(),
+        |ids| ids.split(',').filter_map(|id| id.parse().ok().map(ExternalId::Int)).collect(),
+    );
+    for id in ids {
+        let mut customer = Customer::default();
+        let known = scorer.load_customer(id.as_ref(), None, &mut reader, &mut customer).expect("a record");
+        let anchor = (0..customer.history.len()).rev().flat_map(|at| customer.history.get(at).items).find(|&&item| {
+            model.ladders.row_of(item).is_some_and(|row| {
+                let ladder = model.ladders.row(row).ladder;
+                model.ladders.ladder(ladder).used && model.ladders.tier_of(row) + 1 < model.ladders.tiers_of(ladder).end
+            })
+        });
+        if let (true, Some(&anchor)) = (known, anchor) {
+            customers.push((customer, [anchor]));
+        }
+    }
+    let mut scratch = UpsellScratch::default();
+    for (name, using) in PropensityModel::NAMES.into_iter().filter(|(_, using)| model.has(*using)) {
+        let mut times: Vec<f64> = Vec::with_capacity(customers.len());
+        for _ in 0..2 {
+            times.clear();
+            for (customer, basket) in &customers {
+                let query = UpsellQuery { basket, customer: Some(customer), using, k: 5, ..UpsellQuery::default() };
+                let started = Instant::now();
+                let answer = model.recommend(&query, &mut scratch).expect("an answer");
+                times.push(started.elapsed().as_secs_f64() * 1e6);
+                assert!(answer.upgrade.is_some());
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+        println!(
+            "upsell {name:>8}, {} customers, top 5: p50 {:>6.1} us, p90 {:>6.1} us, p99 {:>6.1} us",
+            times.len(),
+            at(0.5),
+            at(0.9),
+            at(0.99)
+        );
     }
 }
 

@@ -14,7 +14,7 @@ use sidecart_artifact::{
     ModelFiles, RecordScratch, Staging, Version, publish, read_id_table, read_texts, resolve, write_id_table,
     write_texts,
 };
-use sidecart_core::{ExternalIdRef, History, IdKind, IdTable, ItemId, TextTable, Time, mix64};
+use sidecart_core::{ExternalIdRef, Customer, IdKind, IdTable, ItemId, TextTable, Time, mix64};
 
 const SHARD: &str = "customers/000.shard";
 const N_CUSTOMERS: i64 = 24;
@@ -71,13 +71,14 @@ fn small_version(folder: &Path) -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
     staging.write_container(MODEL_FILE, &writer).unwrap();
     let spec = CustomersSpec { n_customers: N_CUSTOMERS as u64, kind: IdKind::Int, n_items: 300 };
     let mut customers = staging.customers(spec).unwrap();
-    let mut history = History::default();
+    let mut customer = Customer::default();
     for id in 0..N_CUSTOMERS {
-        history.clear();
+        customer.clear();
+        (customer.segment, customer.traits) = (Some(id as u16), vec![0.5; id as usize % 3]);
         for basket in 0..id % 3 + 1 {
-            history.push(Time(basket), &[ItemId(id as u32), ItemId(299)]);
+            customer.history.push_lines(Time(basket), [(ItemId(id as u32), 1.5), (ItemId(299), 0.0)]);
         }
-        customers.push(ExternalIdRef::Int(id), &history).unwrap();
+        customers.push(ExternalIdRef::Int(id), &customer).unwrap();
     }
     staging.add_customers(customers).unwrap();
     let draft = Draft { seed: 1, counts: [("items".into(), 300)].into(), ..Draft::default() };
@@ -94,9 +95,10 @@ fn in_memory() -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
 /// Opens a shard and reads every customer.
 fn read_all(shard: &[u8]) -> Result<(), Error> {
     let store = CustomerStore::from_shards(vec![(SHARD.into(), shard.to_vec())])?;
-    let (mut scratch, mut history) = (RecordScratch::default(), History::default());
+    let (mut scratch, mut customer) = (RecordScratch::default(), Customer::default());
     for id in 0..N_CUSTOMERS {
-        assert!(store.read(ExternalIdRef::Int(id), &mut scratch, &mut history)?, "customer {id} vanished");
+        assert!(store.read(ExternalIdRef::Int(id), &mut scratch, &mut customer)?, "customer {id} vanished");
+        let history = &customer.history;
         assert!((0..history.len()).all(|i| history.get(i).items.iter().all(|item| item.0 < 300)));
     }
     Ok(())
@@ -280,11 +282,11 @@ fn reading_a_customer_allocates_nothing() {
     small_version(folder.path());
     let files = ModelFiles::open(folder.path(), Mode::Owned).unwrap();
     let store = files.customers().unwrap();
-    let (mut scratch, mut history) = (RecordScratch::default(), History::default());
+    let (mut scratch, mut customer) = (RecordScratch::default(), Customer::default());
     let mut read_all = || {
         let before = ALLOCATIONS.get();
         for id in 0..N_CUSTOMERS + 5 {
-            assert_eq!(store.read(ExternalIdRef::Int(id), &mut scratch, &mut history).unwrap(), id < N_CUSTOMERS);
+            assert_eq!(store.read(ExternalIdRef::Int(id), &mut scratch, &mut customer).unwrap(), id < N_CUSTOMERS);
         }
         ALLOCATIONS.get() - before
     };

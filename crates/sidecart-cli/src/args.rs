@@ -281,6 +281,12 @@ pub(crate) struct InspectArgs {
     /// Show what the model knows of an item
     #[arg(long, value_name = "ID")]
     pub(crate) item: Option<String>,
+    /// Show a ladder: its number, its name, an item on it, or a part of the name
+    #[arg(long, value_name = "ID|NAME-PART", conflicts_with = "item")]
+    pub(crate) ladder: Option<String>,
+    /// Show what a segment is like
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["item", "ladder"])]
+    pub(crate) segment: Option<String>,
     /// Rows shown of each list
     #[arg(short, long = "top", value_name = "K", default_value_t = 10)]
     pub(crate) k: usize,

@@ -190,6 +190,12 @@ impl Models {
         self.associations.as_ref().map_or(0, |a| a.entries.len())
     }
 
+    /// Items shown as bought together with an item, strongest first; none where associations are
+    /// switched off.
+    pub fn associated(&self, item: ItemId) -> impl Iterator<Item = ItemId> + '_ {
+        self.associations.iter().flat_map(move |a| a.get(item)).map(|a| a.item)
+    }
+
     /// Number of stored neighbours.
     #[must_use]
     pub fn n_neighbours(&self) -> usize {

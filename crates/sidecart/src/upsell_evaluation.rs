@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use sidecart_core::{Customer, Money, Progress, Time};
 use sidecart_eval::propensity::{
-    GroupRow, Label as CaseLabel, MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Rankings, Sensitivity, TargetCases, UpgradeCases,
-    UpsellInputs as ReportInputs, UpsellParams as ReportParams, UpsellReport,
+    GroupRow, Label as CaseLabel, MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Rankings, Sensitivity, TargetCases,
+    UpgradeCases, UpsellInputs as ReportInputs, UpsellParams as ReportParams, UpsellReport,
 };
 use sidecart_serve::Mode;
 use sidecart_serve::upsell::{
@@ -41,7 +41,8 @@ const SENSITIVITIES: [(&str, bool); 3] =
 /// beginning of the purchase's period: nothing of the period itself is seen.
 ///
 /// `using` is the model that the groups and suppressions of the report are made with; all models
-/// are measured in any case. Offers are ranked in both modes. `[evaluate]` gives the split and the
+/// are measured in any case. Offers are ranked in both modes, in ladders whose tiers are not bought
+/// side by side; of the others nothing is offered. `[evaluate]` gives the split and the
 /// resamples; all test purchases count, whatever its `max_cases`.
 ///
 /// # Errors
@@ -102,11 +103,8 @@ pub fn evaluate_upsell(
     if asked[0].is_empty() {
         return Err(no_cases("an item on a ladder, below its top, of a customer with enough earlier purchases there"));
     }
-    let measure = ReportParams {
-        seed: config.seed,
-        resamples: config.evaluate.resamples as usize,
-        ..ReportParams::default()
-    };
+    let measure =
+        ReportParams { seed: config.seed, resamples: config.evaluate.resamples as usize, ..ReportParams::default() };
     let mut known = vec![false; ledger.customers().len()];
     for customer in (0..before.n_baskets()).filter_map(|basket| before.customer_of(basket)) {
         known[customer.index()] = true;
@@ -146,6 +144,8 @@ struct World<'a> {
     market: Market,
     plan: Option<PromotionPlan>,
     stores: Vec<Option<u32>>,
+    /// Whether every line says what was paid, so that 0 means a gift.
+    knows_all_paid: bool,
 }
 
 /// An event with what the scorer said of it before.
@@ -157,6 +157,8 @@ struct Asked {
     ranks: [[Option<u32>; RANKINGS.len()]; 2],
     /// Whether the customer had never bought the item.
     is_new: bool,
+    /// Whether it is an upgrade in a ladder that is offered.
+    is_offered: bool,
 }
 
 /// Names of the rankings of higher items; the first is the scorer's.
@@ -189,6 +191,7 @@ impl<'a> World<'a> {
             .transpose()?;
         Ok(Self {
             fitted,
+            knows_all_paid: (0..ledger.n_baskets()).all(|basket| ledger.lines(basket).all(|line| line.paid.is_some())),
             histories: LadderHistories::read(ledger, &model.ladders, model.periods),
             customers,
             market,
@@ -247,8 +250,11 @@ impl<'a> World<'a> {
             p.push(upgrade.propensity);
         }
         let past = LadderPast::new(Vec::new(), self.histories.lines_before(group, event.period).to_vec());
-        let mut asked = Asked { event: *event, p, ranks: Default::default(), is_new: past.own(bought).0 == 0 };
-        if event.upgraded {
+        let is_new = past.own(bought).0 == 0;
+        let mut asked = Asked { event: *event, p, ranks: Default::default(), is_new, is_offered: false };
+        // A flagged ladder has a propensity, but nothing of it is ever offered.
+        asked.is_offered = event.upgraded && model.ladders.ladder(group.ladder).used;
+        if asked.is_offered {
             let item = model.ladders.row(bought).item;
             for (mode, ranks) in [Mode::Completion, Mode::Discovery].into_iter().zip(&mut asked.ranks) {
                 let answer = model.recommend(&UpsellQuery { mode, ..query }, scratch)?;
@@ -279,17 +285,12 @@ impl<'a> World<'a> {
         if !candidates.contains(&bought) {
             return [None; 3];
         }
-        let unpopular =
-            |row: u32| std::cmp::Reverse(self.market.sold(row, period - POPULAR_PERIODS, period - 1));
+        let unpopular = |row: u32| std::cmp::Reverse(self.market.sold(row, period - POPULAR_PERIODS, period - 1));
         let item = |row: u32| ladders.row(row).item;
         let next_tier = |row: u32| (ladders.tier_of(row), unpopular(row), item(row));
         let cheapest = |row: u32| (ladders.row(row).price, item(row));
         let popular = |row: u32| (unpopular(row), item(row));
-        [
-            rank(&candidates, bought, next_tier),
-            rank(&candidates, bought, cheapest),
-            rank(&candidates, bought, popular),
-        ]
+        [rank(&candidates, bought, next_tier), rank(&candidates, bought, cheapest), rank(&candidates, bought, popular)]
     }
 }
 
@@ -370,7 +371,7 @@ impl Measured {
             cases.upgraded.push(event.upgraded);
             let gain = if event.upgraded { price_gain(&model.ladders, event.anchor, record.row) } else { 0.0 };
             cases.gains.push(gain);
-            cases.net_gains.push(net_gain(histories, event));
+            cases.net_gains.push(net_gain(histories, event, world.knows_all_paid));
             cases.full_price.push(event.upgraded && !detail.discounted);
             cases.expected_gains.push(gains.of(event.anchor));
             cases.labels.push(CaseLabel::Repeat);
@@ -407,11 +408,11 @@ impl Measured {
         Self { asked, cases, predictions }
     }
 
-    /// The upgrades with the ranks of what was bought; in discovery those to items never bought.
+    /// The upgrades that could be offered with the ranks of what was bought; in discovery those to items never bought.
     fn targets(&self, mode: Mode) -> TargetCases {
         let counts = |at: &usize| {
             let asked = &self.asked[*at];
-            asked.event.upgraded && (mode == Mode::Completion || asked.is_new)
+            asked.is_offered && (mode == Mode::Completion || asked.is_new)
         };
         let rows: Vec<usize> = (0..self.asked.len()).filter(counts).collect();
         let ranking = |(at, name): (usize, &&str)| Rankings {
@@ -434,7 +435,8 @@ impl Measured {
         targets: Option<[&TargetCases; 2]>,
         params: &ReportParams,
     ) -> Result<UpsellReport> {
-        let reference = if model.has(PropensityModel::Logistic) { PropensityModel::Logistic } else { PropensityModel::Rates };
+        let reference =
+            if model.has(PropensityModel::Logistic) { PropensityModel::Logistic } else { PropensityModel::Rates };
         let inputs = ReportInputs {
             cases: &self.cases,
             segments: &model.settings.segments,
@@ -478,13 +480,13 @@ impl Asked {
 
 /// What the step brought in prices paid for a piece: against the customer's earlier purchases of
 /// the usual item. `None` where a price is unknown, 0 without an upgrade.
-fn net_gain(histories: &LadderHistories, event: &Event) -> Option<f64> {
+fn net_gain(histories: &LadderHistories, event: &Event, knows_all_paid: bool) -> Option<f64> {
     if !event.upgraded {
         return Some(0.0);
     }
     let start = histories.groups[event.group as usize].records.start;
     let at = start + event.record as usize;
-    let paid = |at: usize| Some(f64::from(histories.details[at].paid)).filter(|&paid| paid > 0.0);
+    let paid = |at: usize| Some(f64::from(histories.details[at].paid)).filter(|&paid| knows_all_paid || paid > 0.0);
     let usual = (start..at).filter(|&at| histories.records[at].row == event.anchor);
     let (sum, n) = usual.filter_map(paid).fold((0.0, 0.0), |(sum, n), paid| (sum + paid, n + 1.0));
     (n > 0.0).then_some(())?;

@@ -1,7 +1,11 @@
+mod ladder;
+mod segment;
+
 use anyhow::{Result, bail};
 use serde_json::json;
 use sidecart::artifact::{Mode, ModelFiles};
 use sidecart::core::{ExternalIdRef, ItemId};
+use sidecart::serve::upsell::RateCell;
 use sidecart::serve::{Error as ServeError, Scorer};
 
 use super::print;
@@ -14,9 +18,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
         ModelFiles::open(&args.model, Mode::Owned).map_err(artifact)?.verify().map_err(artifact)?;
     }
     let scorer = Scorer::open(&args.model).map_err(sidecart::Error::from)?;
-    match &args.item {
-        Some(typed) => item(&scorer, typed, args),
-        None => overview(&scorer, args),
+    match (&args.item, &args.ladder, &args.segment) {
+        (Some(typed), ..) => item(&scorer, typed, args),
+        (_, Some(typed), _) => ladder::show(&scorer, typed, args),
+        (.., Some(typed)) => segment::show(&scorer, typed, args),
+        _ => overview(&scorer, args),
     }
 }
 
@@ -38,6 +44,10 @@ fn overview(scorer: &Scorer, args: &InspectArgs) -> Result<()> {
         text.push_str(&format!("  {:>12}  {}\n", count(*n), name.replace('_', " ")));
     }
     text.push_str(&format!("answers with: {}\n", scorer.parts().join(", ")));
+    if let Some(upsell) = scorer.model().upsell() {
+        text.push_str(&ladder::counts(&upsell.ladders));
+        text.push_str(&segment::summary(upsell, args.k)?);
+    }
     let rows: Vec<Vec<String>> = manifest
         .files
         .iter()
@@ -131,4 +141,24 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
     }
     text.push_str(&String::from_utf8_lossy(&out));
     print(&text)
+}
+
+/// Aligned columns as text.
+fn table_text(header: &[&str], rows: &[Vec<String>]) -> Result<String> {
+    let mut out = Vec::new();
+    table(&mut out, header, rows)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// A rate between 0 and 1 in per cent.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// The ends of a rate's interval in per cent; nothing where no event was seen.
+fn interval(cell: &RateCell) -> String {
+    if cell.events == 0 {
+        return String::new();
+    }
+    format!("{:.1} - {:.1}", 100.0 * cell.low, 100.0 * cell.high)
 }

@@ -1,8 +1,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use sidecart::core::{Customer, EventLog, ExternalId, ItemId, Progress};
+use sidecart::core::{Customer, EventLog, ExternalId, ItemId, Money, Progress};
 use sidecart::data::config::TimeUnit;
-use sidecart::serve::upsell::{Gain, UpsellAnswer, UpsellModel, UpsellQuery, UpsellScratch};
+use sidecart::serve::upsell::{Gain, NoUpgrade, UpsellAnswer, UpsellModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::Scorer;
 use sidecart::{UPSELL, UpsellContext, UpsellOptions, find_items, find_segment};
 
@@ -68,10 +68,14 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, context: &Upsel
     if let (Some(typed), Some(None)) = (&args.store, store) {
         notes.push(format!("no plan of promotions names store {typed}: answered as without a store"));
     }
+    let segment = match &args.segment {
+        Some(name) => Some(find_segment(model, name)?),
+        None => None,
+    };
     let query = UpsellQuery {
         basket: &basket,
         customer: known.then_some(&customer),
-        segment: args.segment.as_deref().map(|name| find_segment(model, name)).transpose()?,
+        segment,
         time: asked_at(args, scorer)?,
         store: store.flatten(),
         k: args.k,
@@ -181,7 +185,7 @@ fn as_json(
                 "anchor_id": answer.upgrade.map(|u| id(u.anchor)),
                 "propensity": answer.upgrade.map(|u| u.propensity),
                 "share": offer.share,
-                "price_delta": offer.price_delta.map(|delta| delta.to_f64()),
+                "price_delta": offer.price_delta.map(Money::to_f64),
                 "gain": gain,
                 "gain_of": of,
                 "bought_before": offer.n_bought,
@@ -195,7 +199,7 @@ fn as_json(
         "mode": sidecart::serve::Mode::from(args.mode),
         "upgrade": upgrade,
         "offers": offers,
-        "reason": answer.reason.map(|reason| reason.text()),
+        "reason": answer.reason.map(NoUpgrade::text),
         "notes": notes,
     })
 }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use sidecart_core::{CustomerId, Time};
+use sidecart_core::{CustomerId, Money, Time};
 use sidecart_data::Ledger;
 use sidecart_serve::upsell::{LadderTable, MainItems, NONE, PastLine, Periods, Record};
 
@@ -103,8 +103,8 @@ impl LadderHistories {
             let period = periods.of(time);
             for line in ledger.lines(basket) {
                 let Some(row) = ladders.row_of(line.item) else { continue };
-                let paid = line.paid.map_or(0.0, |paid| paid.to_f64());
-                let shelf = line.shelf.map_or(paid, |shelf| shelf.to_f64());
+                let paid = line.paid.map_or(0.0, Money::to_f64);
+                let shelf = line.shelf.map_or(paid, Money::to_f64);
                 let detail = RecordDetail {
                     time,
                     store,

@@ -63,6 +63,9 @@ struct Fitted {
     trees: Option<(TreeEnsemble, u32)>,
 }
 
+/// A model of the events before the validation periods, and the events it was not fitted on.
+type Inner = (Fitted, Vec<usize>);
+
 /// Rows of one variant, as the fits want them.
 struct Variant {
     regime: Regime,
@@ -195,7 +198,7 @@ pub(super) fn fit(
     let mut losses = [[(0.0, 0u32); 3]; 2];
     let variants: Vec<Variant> = variants(cases).into_iter().filter(|v| enough(&v.rows)).collect();
     // Fits of different variants share nothing, so they run side by side; each is the same whatever runs beside it.
-    let fitted: Vec<Result<(Fitted, Option<(Fitted, Vec<usize>)>)>> = variants
+    let fitted: Vec<Result<(Fitted, Option<Inner>)>> = variants
         .par_iter()
         .map(|variant| {
             let n_columns = n_used_features(variant.promotions);
