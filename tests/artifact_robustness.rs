@@ -14,7 +14,7 @@ use sidecart_artifact::{
     ModelFiles, RecordScratch, Staging, Version, publish, read_id_table, read_texts, resolve, write_id_table,
     write_texts,
 };
-use sidecart_core::{ExternalIdRef, Customer, IdKind, IdTable, ItemId, TextTable, Time, mix64};
+use sidecart_core::{Customer, ExternalIdRef, IdKind, IdTable, ItemId, TextTable, Time, mix64};
 
 const SHARD: &str = "customers/000.shard";
 const N_CUSTOMERS: i64 = 24;

@@ -5,7 +5,7 @@
 mod support;
 
 use sidecart::core::{Customer, ExternalIdRef, History, ItemId, Time};
-use sidecart::serve::{Error, CustomerReader, MAX_K, Mode, Query, Reason, Scorer, Source};
+use sidecart::serve::{CustomerReader, Error, MAX_K, Mode, Query, Reason, Scorer, Source};
 
 struct Shop {
     _folder: tempfile::TempDir,

@@ -65,8 +65,14 @@ fn queries_allocate_nothing_once_warm() {
                     let before = allocations();
                     let id = ExternalIdRef::Text(&customer.id);
                     let known = scorer.load_customer(id, Some(&log), &mut reader, &mut known_customer).unwrap();
-                    let query =
-                        Query { basket, history: known.then_some(&known_customer.history), using, mode, k: 20, ..Query::default() };
+                    let query = Query {
+                        basket,
+                        history: known.then_some(&known_customer.history),
+                        using,
+                        mode,
+                        k: 20,
+                        ..Query::default()
+                    };
                     let n_offers = scorer.recommend(&query, &mut scratch).unwrap().offers.len();
                     if pass == 2 {
                         counts.push((name, allocations() - before, n_offers));

@@ -11,7 +11,8 @@ mod ledger;
 
 pub use error::{Error, Result, RowPosition};
 pub use input::{
-    Answer, AnswerWriter, CustomerTable, IngestSummary, ItemTable, Labels, Promotion, Promotions, Query, QueryBatch, ReadOptions,
-    Rule, RuleCount, SizeUnit, WrittenSize, parse_size, read_customers, read_items, read_promotions, read_purchases, read_queries,
+    Answer, AnswerWriter, CustomerTable, IngestSummary, ItemTable, Labels, Promotion, Promotions, Query, QueryBatch,
+    ReadOptions, Rule, RuleCount, SizeUnit, WrittenSize, parse_size, read_customers, read_items, read_promotions,
+    read_purchases, read_queries,
 };
 pub use ledger::{Ledger, Line, Split};

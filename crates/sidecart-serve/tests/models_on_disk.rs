@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::json;
 use sidecart_artifact::{Container, CustomersSpec, Draft, MODEL_FILE, Staging};
 use sidecart_core::{Clock, Customer, ErrorClass, EventLog, ExternalId, ExternalIdRef, History, IdKind, ItemId, Time};
-use sidecart_serve::{Error, CustomerReader, Mode, Model, Query, Scorer, Source};
+use sidecart_serve::{CustomerReader, Error, Mode, Model, Query, Scorer, Source};
 use support::Shop;
 
 fn any_shop(n_items: u32) -> Shop {

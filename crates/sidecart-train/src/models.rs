@@ -75,7 +75,8 @@ pub fn fit(
     cancelled()?;
     let embeddings = if params.embeddings.enabled {
         let features = catalogue.features();
-        let checked = params.embeddings.check().map_err(|source| Error::Parameter { section: "embeddings", source })?;
+        let checked =
+            params.embeddings.check().map_err(|source| Error::Parameter { section: "models.embeddings", source })?;
         Some(embeddings::train(ledger.baskets(), &features, &checked, seed, progress)?)
     } else {
         None

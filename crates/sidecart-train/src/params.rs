@@ -40,12 +40,12 @@ impl ModelParams {
         let of = |section: &'static str, result: Result<(), ParameterError>| {
             result.map_err(|source| Error::Parameter { section, source })
         };
-        of("counting", self.counting.check())?;
-        of("neighbours", self.neighbours.check())?;
-        of("associations", self.associations.check())?;
-        of("embeddings", self.embeddings.check().map(|_| ()))?;
-        of("baskets", self.baskets.check())?;
-        of("own", self.own.check())?;
-        of("mixture", self.mixture.check())
+        of("models.counting", self.counting.check())?;
+        of("models.neighbours", self.neighbours.check())?;
+        of("models.associations", self.associations.check())?;
+        of("models.embeddings", self.embeddings.check().map(|_| ()))?;
+        of("models.baskets", self.baskets.check())?;
+        of("models.own", self.own.check())?;
+        of("models.mixture", self.mixture.check())
     }
 }

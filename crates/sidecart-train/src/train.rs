@@ -44,8 +44,7 @@ pub fn train(
     progress: &dyn Progress,
 ) -> Result<Trained> {
     params.check()?;
-    let upsell =
-        if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
+    let upsell = if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
     let mix = &params.mixture;
     let split = if mix.tune {
         let hide = HideOneParams {

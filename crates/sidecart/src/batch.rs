@@ -93,9 +93,11 @@ pub fn read_event_log(
             continue;
         }
         lines.clear();
-        lines.extend(ledger.lines(basket).filter_map(|line| {
-            Some((known[line.item.index()]?, line.paid.map_or(0.0, |paid| paid.to_f64() as f32)))
-        }));
+        lines.extend(
+            ledger.lines(basket).filter_map(|line| {
+                Some((known[line.item.index()]?, line.paid.map_or(0.0, |paid| paid.to_f64() as f32)))
+            }),
+        );
         summary.n_unknown_lines += ledger.baskets().get(basket).len() - lines.len();
         let customer = ledger.customer_of(basket);
         summary.n_anonymous += usize::from(customer.is_none());
@@ -111,7 +113,12 @@ pub fn read_event_log(
 }
 
 /// Refuses a file whose times or ids have another form than the model's: nothing would match.
-pub(crate) fn same_form<T: PartialEq + std::fmt::Display>(path: &Path, what: &str, got: &T, expected: &T) -> Result<()> {
+pub(crate) fn same_form<T: PartialEq + std::fmt::Display>(
+    path: &Path,
+    what: &str,
+    got: &T,
+    expected: &T,
+) -> Result<()> {
     if got == expected {
         return Ok(());
     }

@@ -5,9 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use sidecart_core::{Clock, Customer, EventLog, ExternalId, ItemId, Progress};
 use sidecart_data::config::{Paths, SideTableConfig, TimeUnit};
-use sidecart_data::{
-    Answer as AnswerRow, AnswerWriter, Promotions, Query as FileQuery, read_promotions, read_queries,
-};
+use sidecart_data::{Answer as AnswerRow, AnswerWriter, Promotions, Query as FileQuery, read_promotions, read_queries};
 use sidecart_serve::upsell::{
     Market, PromotionKinds, PromotionPlan, PropensityModel, Upgrade, UpsellModel, UpsellOffer, UpsellQuery,
     UpsellScratch,
@@ -98,8 +96,7 @@ fn read_plan(
     time_unit: TimeUnit,
     progress: &dyn Progress,
 ) -> Result<(PromotionPlan, Promotions)> {
-    let config =
-        SideTableConfig { path: Paths::One(path.to_path_buf()), time_unit, ..SideTableConfig::default() };
+    let config = SideTableConfig { path: Paths::One(path.to_path_buf()), time_unit, ..SideTableConfig::default() };
     let (promotions, summary) = read_promotions(&config, scorer.model().items(), progress)?;
     progress.note(&format!("promotions file: {summary}"));
     let kinds = PromotionKinds::from_names(model.settings.promotion_kinds.iter().map(String::as_str).collect())?;

@@ -98,7 +98,7 @@ pub fn evaluate_upsell(
     let few: Vec<Event> = others.into_iter().filter(is_few).collect();
 
     progress.begin("asking for upgrades", (established.len() + few.len()) as u64, "purchases");
-    let asked = [world.ask(established, progress)?, world.ask(few, progress)?];
+    let asked = [world.ask(&established, progress)?, world.ask(&few, progress)?];
     progress.end();
     if asked[0].is_empty() {
         return Err(no_cases("an item on a ladder, below its top, of a customer with enough earlier purchases there"));
@@ -209,7 +209,7 @@ impl<'a> World<'a> {
 
     /// Asks the scorer about every event whose answer is about the next purchase, in parallel and in
     /// order.
-    fn ask(&self, events: Vec<Event>, progress: &dyn Progress) -> Result<Vec<Asked>> {
+    fn ask(&self, events: &[Event], progress: &dyn Progress) -> Result<Vec<Asked>> {
         let mut asked = Vec::with_capacity(events.len());
         for block in events.chunks(4_096) {
             if progress.is_cancelled() {
@@ -345,8 +345,9 @@ fn fifths(fitted: &UpsellFit, known: &[bool], name: &str, high_is_sensitive: boo
     if sorted.first() == sorted.last() {
         return None;
     }
-    let bounds = [1, 2, 3, 4].map(|fifth| sorted[sorted.len() * fifth / 5]);
-    let fifth = |value: f32| bounds.iter().filter(|&&bound| value >= bound).count() as u8;
+    // Equal values stay together, in the lowest fifth that they reach.
+    let bounds = [1, 2, 3, 4].map(|fifth| sorted[(sorted.len() * fifth / 5).saturating_sub(1)]);
+    let fifth = |value: f32| bounds.iter().filter(|&&bound| value > bound).count() as u8;
     Some(values.into_iter().map(|value| value.map(fifth)).collect())
 }
 

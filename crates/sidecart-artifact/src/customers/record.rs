@@ -71,7 +71,12 @@ pub(super) fn encode(customer: &Customer, id_hash: u64, n_items: u64, out: &mut 
 }
 
 /// Checks the record in `scratch.bytes` and fills `out`, which must be empty.
-pub(super) fn decode(scratch: &mut RecordScratch, id_hash: u64, n_items: u64, out: &mut Customer) -> Result<(), String> {
+pub(super) fn decode(
+    scratch: &mut RecordScratch,
+    id_hash: u64,
+    n_items: u64,
+    out: &mut Customer,
+) -> Result<(), String> {
     let RecordScratch { bytes, items } = scratch;
     if bytes.len() < HEAD_BYTES {
         return Err(format!("a record of {} bytes", bytes.len()));

@@ -11,8 +11,8 @@ mod recommend_upsell;
 mod train;
 
 use anyhow::{Context, Result};
-use sidecart::data::ReadOptions;
 use clap::ValueEnum;
+use sidecart::data::ReadOptions;
 use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Mode, Source};
 

@@ -159,8 +159,7 @@ pub(crate) fn load(
     let mut known = scorer.load_customer(as_text, log, &mut reader, customer).map_err(sidecart::Error::from)?;
     if let (false, Ok(number)) = (known, typed.trim().parse()) {
         let as_number = ExternalId::Int(number);
-        known =
-            scorer.load_customer(as_number.as_ref(), log, &mut reader, customer).map_err(sidecart::Error::from)?;
+        known = scorer.load_customer(as_number.as_ref(), log, &mut reader, customer).map_err(sidecart::Error::from)?;
     }
     if !known {
         notes.push(format!("nothing is known of customer {typed}: answered as for anyone"));

@@ -2,8 +2,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use sidecart::core::{Customer, EventLog, ExternalId, ItemId, Money, Progress};
 use sidecart::data::config::TimeUnit;
-use sidecart::serve::upsell::{Gain, NoUpgrade, UpsellAnswer, UpsellModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::Scorer;
+use sidecart::serve::upsell::{Gain, NoUpgrade, UpsellAnswer, UpsellModel, UpsellQuery, UpsellScratch};
 use sidecart::{UPSELL, UpsellContext, UpsellOptions, find_items, find_segment};
 
 use super::recommend::{asked_at, id_json, load};

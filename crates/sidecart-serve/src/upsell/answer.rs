@@ -2,9 +2,9 @@ use sidecart_core::{Customer, IdTable, ItemId, Money, Time, power};
 
 use super::features::BEFORE;
 use super::{
-    Family, Label, LadderPast, LadderTable, LogisticModel, Market, N_FEATURES, Periods,
-    PromotionPlan, PropensityModel, RateKind, RateTable, Regime, Situation, SwitchTable, TargetModels, TargetSituation,
-    UpsellSettings, own_rate, shares,
+    Family, Label, LadderPast, LadderTable, LogisticModel, Market, N_FEATURES, Periods, PromotionPlan, PropensityModel,
+    RateKind, RateTable, Regime, Situation, SwitchTable, TargetModels, TargetSituation, UpsellSettings, own_rate,
+    shares,
 };
 use crate::error::{Error, Result};
 use crate::scorer::MAX_K;
@@ -195,7 +195,9 @@ impl NoUpgrade {
         match self {
             Self::EmptyBasket => "the basket is empty",
             Self::NoLadder => "no item of the basket stands on a ladder",
-            Self::NotSubstitutes => "the tiers of the ladder are bought side by side, so they do not replace each other",
+            Self::NotSubstitutes => {
+                "the tiers of the ladder are bought side by side, so they do not replace each other"
+            }
             Self::HighestTier => "the item is in the highest tier of its ladder",
             Self::NothingLeft => "no dearer item of the ladder is left to offer",
         }

@@ -178,7 +178,8 @@ impl Situation<'_> {
         }
         let mean_level = |records: &[Record]| records.iter().map(level).sum::<f64>() / records.len().max(1) as f64;
         let rises = records.windows(2).filter(|w| ladders.tier_of(w[1].row) > ladders.tier_of(w[0].row)).count();
-        let distinct = records.iter().enumerate().filter(|(at, r)| records[..*at].iter().all(|o| o.row != r.row)).count();
+        let distinct =
+            records.iter().enumerate().filter(|(at, r)| records[..*at].iter().all(|o| o.row != r.row)).count();
         let last = records.last();
         let gap = last.map_or(0.0, |r| f64::from(period - r.period));
         let mean_gap = match records {

@@ -65,9 +65,9 @@ impl LadderTable {
     /// # Errors
     /// What is wrong, in words.
     pub fn new(n_items: usize, rows: Vec<LadderItem>, ladders: Vec<LadderInfo>) -> Result<Self, String> {
-        if let Some(pair) = rows.windows(2).find(|w| {
-            (w[0].ladder, w[0].level, w[0].item) >= (w[1].ladder, w[1].level, w[1].item)
-        }) {
+        if let Some(pair) =
+            rows.windows(2).find(|w| (w[0].ladder, w[0].level, w[0].item) >= (w[1].ladder, w[1].level, w[1].item))
+        {
             return Err(format!("rows of ladders {} and {} are out of order", pair[0].ladder, pair[1].ladder));
         }
         let mut table = Self { item_rows: vec![NONE; n_items], ladder_tiers: vec![0], ..Self::default() };
@@ -105,7 +105,10 @@ impl LadderTable {
             table.ladder_tiers.push(table.tier_rows.len() as u32);
         }
         if let Some(row) = rows.get(at) {
-            return Err(format!("item {} stands on tier {} of ladder {}, which is not there", row.item.0, row.level, row.ladder));
+            return Err(format!(
+                "item {} stands on tier {} of ladder {}, which is not there",
+                row.item.0, row.level, row.ladder
+            ));
         }
         table.tier_rows.push(at as u32);
         Ok(Self { rows, ladders, ..table })

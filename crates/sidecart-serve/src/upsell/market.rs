@@ -18,12 +18,7 @@ impl Market {
     /// Counts sales. `sales` gives the row and the period of every line, in any order; what is
     /// before `first` is kept as one sum, what is beyond the last period is left out.
     #[must_use]
-    pub fn count(
-        ladders: &LadderTable,
-        first: i32,
-        n_periods: usize,
-        sales: impl Iterator<Item = (u32, i32)>,
-    ) -> Self {
+    pub fn count(ladders: &LadderTable, first: i32, n_periods: usize, sales: impl Iterator<Item = (u32, i32)>) -> Self {
         let width = n_periods + 1;
         let mut rows = vec![0u32; ladders.n_rows() * width];
         for (row, period) in sales {

@@ -14,9 +14,7 @@ mod settings;
 mod stored;
 mod targets;
 
-pub use answer::{
-    Gain, NoUpgrade, Upgrade, UpsellAnswer, UpsellModel, UpsellOffer, UpsellQuery, UpsellScratch,
-};
+pub use answer::{Gain, NoUpgrade, Upgrade, UpsellAnswer, UpsellModel, UpsellOffer, UpsellQuery, UpsellScratch};
 pub use features::{FEATURES, N_FEATURES, N_TRAITS, PROMOTION_FEATURES, Situation, TRAITS};
 pub use ladders::{LadderInfo, LadderItem, LadderTable, MAX_TIERS, NONE};
 pub use market::Market;
@@ -27,8 +25,8 @@ pub use propensity::{CLIP, Calibrated, Calibration, Family, LogisticModel, Prope
 pub use rates::{N_RATES, RateCell, RateKind, RateParts, RateTable, TIER_RATE_STRENGTH, cell_key, own_rate};
 pub use settings::{Label, PropensityModel, UpsellSettings};
 pub use targets::{
-    N_TARGET_FEATURES, SwitchTable, TARGET_FEATURES, TARGET_PROMOTION_FEATURES, TargetModel, TargetModels, TargetSituation,
-    shares,
+    N_TARGET_FEATURES, SwitchTable, TARGET_FEATURES, TARGET_PROMOTION_FEATURES, TargetModel, TargetModels,
+    TargetSituation, shares,
 };
 
 /// Kinds of promotion that the features tell apart.

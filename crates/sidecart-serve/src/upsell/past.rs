@@ -117,9 +117,12 @@ impl LadderPast {
     /// Lines of a row, and the newest period with one.
     #[must_use]
     pub fn own(&self, row: u32) -> (u32, Option<i32>) {
-        self.lines.iter().fold((0, None), |(n, newest), line| {
-            if line.row == row { (n + 1, Some(line.period)) } else { (n, newest) }
-        })
+        self.lines.iter().fold(
+            (0, None),
+            |(n, newest), line| {
+                if line.row == row { (n + 1, Some(line.period)) } else { (n, newest) }
+            },
+        )
     }
 }
 

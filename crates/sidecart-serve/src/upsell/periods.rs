@@ -79,7 +79,9 @@ mod tests {
     fn any_time_has_a_period() {
         for clock in [Clock::None, Clock::Calendar, Clock::Days, Clock::Order] {
             let periods = Periods::new(clock, 1, 0);
-            assert!(periods.of(Time(i64::MIN)) <= periods.of(Time(0)) && periods.of(Time(0)) <= periods.of(Time(i64::MAX)));
+            assert!(
+                periods.of(Time(i64::MIN)) <= periods.of(Time(0)) && periods.of(Time(0)) <= periods.of(Time(i64::MAX))
+            );
         }
         assert_eq!(Periods::new(Clock::None, 7, 0).of(Time(5)), 0);
     }

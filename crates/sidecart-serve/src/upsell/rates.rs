@@ -91,7 +91,10 @@ impl RateTable {
         let RateParts { globals, segments, tiers, keys, cells } = parts;
         let globals: [RateCell; N_RATES] =
             globals.try_into().map_err(|g: Vec<_>| format!("{} global rates, expected {N_RATES}", g.len()))?;
-        if segments.len() != N_RATES * n_segments || tiers.len() != N_RATES * ladders.n_tiers() || keys.len() != cells.len() {
+        if segments.len() != N_RATES * n_segments
+            || tiers.len() != N_RATES * ladders.n_tiers()
+            || keys.len() != cells.len()
+        {
             let got = [segments.len(), tiers.len(), keys.len(), cells.len()];
             return Err(format!("{got:?} rates for {n_segments} segments and {} tiers", ladders.n_tiers()));
         }

@@ -3,8 +3,8 @@ use sidecart_core::{Clock, IdTable, ItemId, Money, TextTable};
 
 use super::{
     Calibrated, Calibration, Family, Label, LadderInfo, LadderItem, LadderTable, LogisticModel, Market,
-    N_TARGET_FEATURES, PlanArrays, PromotionKinds, PromotionPlan, RateCell, RateParts, RateTable, Regime, SwitchTable, TargetModel, TargetModels,
-    UpsellModel, UpsellSettings, n_used_features,
+    N_TARGET_FEATURES, PlanArrays, PromotionKinds, PromotionPlan, RateCell, RateParts, RateTable, Regime, SwitchTable,
+    TargetModel, TargetModels, UpsellModel, UpsellSettings, n_used_features,
 };
 use crate::error::{Error, Result};
 use crate::sections as names;

@@ -50,7 +50,12 @@ impl SwitchTable {
             && offsets.windows(2).all(|w| w[0] <= w[1])
             && counts.len() == targets.len();
         if !spans {
-            return Err(format!("{} offsets for {} rows and {} switches", offsets.len(), ladders.n_rows(), targets.len()));
+            return Err(format!(
+                "{} offsets for {} rows and {} switches",
+                offsets.len(),
+                ladders.n_rows(),
+                targets.len()
+            ));
         }
         let table = Self { offsets, targets, counts };
         for row in 0..ladders.n_rows() as u32 {
@@ -117,9 +122,8 @@ impl TargetSituation<'_> {
         let rows = self.ladders.rows_of(ladder);
         let first = self.ladders.rows_of_tier(self.ladders.tier_of(self.anchor)).end;
         let now = self.market_period;
-        let dearer = |row: &u32| {
-            self.ladders.row(*row).in_stock && self.ladders.is_upgrade(self.anchor, *row, min_price_ratio)
-        };
+        let dearer =
+            |row: &u32| self.ladders.row(*row).in_stock && self.ladders.is_upgrade(self.anchor, *row, min_price_ratio);
         let sold = |row: &u32| self.market.sold(*row, now - SOLD, now - 1) > 0;
         out.extend((first..rows.end).filter(|row| sold(row) && dearer(row)));
         if out.is_empty() {
@@ -141,7 +145,8 @@ impl TargetSituation<'_> {
         let maker = |line: &&super::PastLine| b.maker != u32::MAX && ladders.row(line.row).maker == b.maker;
         let n_maker = past.lines.iter().filter(maker).count() as u32;
         let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
-        let ratio = if a.price > Money(0) && b.price > Money(0) { ln(b.price.0 as f64 / a.price.0 as f64) } else { 0.0 };
+        let ratio =
+            if a.price > Money(0) && b.price > Money(0) { ln(b.price.0 as f64 / a.price.0 as f64) } else { 0.0 };
         let same_size = a.log_size.zip(b.log_size).is_some_and(|(a, b)| (a - b).abs() < 0.02);
         let mut features = [0.0; N_TARGET_FEATURES];
         features[..TARGET_PROMOTION_FEATURES].copy_from_slice(&[
@@ -268,7 +273,12 @@ mod tests {
         let market = Market::count(&ladders, 0, 30, sales.into_iter());
         let past = LadderPast::default();
         let at = |anchor, period| TargetSituation {
-            ladders: &ladders, market: &market, past: &past, anchor, period, market_period: period,
+            ladders: &ladders,
+            market: &market,
+            past: &past,
+            anchor,
+            period,
+            market_period: period,
         };
         let mut out = Vec::new();
         at(0, 21).candidates(1.1, &mut out);
@@ -291,8 +301,14 @@ mod tests {
         let mut past = LadderPast::default();
         past.read(&history, &ladders, periods, 0, 10);
         assert_eq!(past.records, [Record { period: 5, row: 3 }]);
-        let situation =
-            TargetSituation { ladders: &ladders, market: &market, past: &past, anchor: 0, period: 10, market_period: 10 };
+        let situation = TargetSituation {
+            ladders: &ladders,
+            market: &market,
+            past: &past,
+            anchor: 0,
+            period: 10,
+            market_period: 10,
+        };
         let utility = |row, n| TargetModel::Rule.utility(&situation.features(row, n, 0));
         assert!(utility(3, 0) > utility(2, 50) && utility(2, 1) > utility(1, 0) && utility(1, 0) > utility(2, 0));
         let mut p = [0.3, 0.1, -2.0];
@@ -308,7 +324,9 @@ mod tests {
         };
         let good = new(&[0, 1, 1, 1, 1], &[1]).unwrap();
         assert_eq!((good.count(0, 1), good.count(2, 3)), (7, 0));
-        for (offsets, targets) in [(&[0, 1, 1, 1, 1][..], &[0][..]), (&[0, 1, 1, 1, 1], &[3]), (&[0, 1, 1], &[1]), (&[0, 2, 1, 1, 1], &[1])] {
+        for (offsets, targets) in
+            [(&[0, 1, 1, 1, 1][..], &[0][..]), (&[0, 1, 1, 1, 1], &[3]), (&[0, 1, 1], &[1]), (&[0, 2, 1, 1, 1], &[1])]
+        {
             assert!(new(offsets, targets).is_err(), "{offsets:?} {targets:?}");
         }
     }

@@ -140,7 +140,7 @@ impl Draft {
 /// [`Error::Parameter`] for a setting outside its range, [`Error::Bug`] when ledger and catalogue
 /// do not belong together.
 pub fn find(ledger: &Ledger, catalogue: &Catalogue, params: &LadderParams) -> Result<Ladders> {
-    params.check().map_err(|source| Error::Parameter { section: "ladders", source })?;
+    params.check().map_err(|source| Error::Parameter { section: "upsell.ladders", source })?;
     let n_items = catalogue.len();
     if ledger.n_items() != n_items {
         let what = format!("a ledger of {} items with a catalogue of {n_items}", ledger.n_items());

@@ -157,7 +157,7 @@ fn a_foreign_catalogue_and_bad_settings_are_refused() {
     assert!(wrong.to_string().starts_with("internal error: a ledger of"), "{wrong}");
     let params = LadderParams { tier_step: 0.5, ..LadderParams::default() };
     let wrong = find(ledger, catalogue, &params).unwrap_err();
-    assert_eq!(wrong.to_string(), "[models.ladders] setting `tier_step` is 0.5, expected a number from 1.01 to 10");
+    assert_eq!(wrong.to_string(), "[upsell.ladders] setting `tier_step` is 0.5, expected a number from 1.01 to 10");
 }
 
 /// A random item: kind, size, price in cents, lines.

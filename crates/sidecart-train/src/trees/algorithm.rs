@@ -83,7 +83,7 @@ pub fn fit(
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<BoostedTrees> {
-    params.check().map_err(|source| Error::Parameter { section: "trees", source })?;
+    params.check().map_err(|source| Error::Parameter { section: "upsell.trees", source })?;
     check_samples(train, valid)?;
     progress.begin("growing trees", u64::from(params.max_trees), "trees");
     let bins = Bins::new(&train.rows, valid.map(|v| &v.rows), params.max_bins as usize);

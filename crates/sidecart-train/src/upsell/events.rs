@@ -94,10 +94,7 @@ pub struct Trial {
 }
 
 /// Replacements: every purchase after the first against the tier owned last.
-pub fn replacements<'a>(
-    histories: &'a LadderHistories,
-    ladders: &'a LadderTable,
-) -> impl Iterator<Item = Trial> + 'a {
+pub fn replacements<'a>(histories: &'a LadderHistories, ladders: &'a LadderTable) -> impl Iterator<Item = Trial> + 'a {
     (0u32..).zip(&histories.groups).flat_map(move |(at, group)| {
         let top = ladders.tiers_of(group.ladder).end - 1;
         histories.records_of(group).windows(2).filter_map(move |pair| {
@@ -134,12 +131,7 @@ pub struct LabelRules {
 
 /// What the probabilities of every ladder are probabilities of.
 #[must_use]
-pub fn labels(
-    histories: &LadderHistories,
-    n_ladders: usize,
-    min_records: usize,
-    rules: &LabelRules,
-) -> Vec<Label> {
+pub fn labels(histories: &LadderHistories, n_ladders: usize, min_records: usize, rules: &LabelRules) -> Vec<Label> {
     #[derive(Clone, Default)]
     struct Counts {
         customers: u32,

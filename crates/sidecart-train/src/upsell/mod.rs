@@ -14,6 +14,8 @@ mod propensity;
 mod rates;
 mod table;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod traits;
 
 use serde::Serialize;
@@ -120,8 +122,7 @@ pub fn fit(
     }
     let mut table = ladder_table(&ladders, catalogue)?;
     let histories = LadderHistories::read(ledger, &table, periods);
-    let found =
-        labels(&histories, table.n_ladders(), params.min_records as usize, &params.label_rules());
+    let found = labels(&histories, table.n_ladders(), params.min_records as usize, &params.label_rules());
     table.set_labels(&found);
     let market = market(ledger, &table, periods, first..=last);
     let means = CategoryMeans::new(ledger, catalogue, &ladders);
@@ -130,12 +131,10 @@ pub fn fit(
 
     progress.begin("events and features", 1, "steps");
     let promotions = inputs.promotions.filter(|p| !p.is_empty());
-    let kinds = promotions
-        .map(|p| PromotionKinds::by_rows(p.kinds(), p.iter().map(|row| row.kind)))
-        .unwrap_or_default();
+    let kinds =
+        promotions.map(|p| PromotionKinds::by_rows(p.kinds(), p.iter().map(|row| row.kind))).unwrap_or_default();
     let stores = promotions.map(|p| plan_stores(ledger.stores(), p)).unwrap_or_default();
-    let past_plan =
-        promotions.map(|p| plan(p, kinds.clone(), &table, periods, first..=last)).transpose()?;
+    let past_plan = promotions.map(|p| plan(p, kinds.clone(), &table, periods, first..=last)).transpose()?;
     let knowledge = Knowledge {
         ladders: &table,
         means: &means,
@@ -155,8 +154,7 @@ pub fn fit(
     cancelled()?;
 
     progress.begin("learning upgrades", 1, "steps");
-    let customers: Vec<u32> =
-        cases.events.iter().map(|e| histories.groups[e.group as usize].customer.0).collect();
+    let customers: Vec<u32> = cases.events.iter().map(|e| histories.groups[e.group as usize].customer.0).collect();
     let validation_from = last + 1 - i32::try_from(params.validation_periods).unwrap_or(i32::MAX);
     let n_inner = cases.events.partition_point(|event| event.period < validation_from);
     let n_segments = segmentation.names.len();
@@ -170,8 +168,7 @@ pub fn fit(
             upgraded: event.upgraded,
         }
     };
-    let (inner_rates, _) =
-        learn_rates(&(0..n_inner).map(observe).collect::<Vec<_>>(), &table, n_segments);
+    let (inner_rates, _) = learn_rates(&(0..n_inner).map(observe).collect::<Vec<_>>(), &table, n_segments);
     let rate_of = |i: usize| {
         let event = &cases.events[i];
         inner_rates.rate(event.kind(), cases.segments[i], table.tier_of(event.anchor))
@@ -193,13 +190,8 @@ pub fn fit(
         tuning.events += 1;
         tuning.upgrades += u32::from(cases.events[i].upgraded);
     }
-    let inputs_of_fit = propensity::PropensityInputs {
-        cases: &cases,
-        customers: &customers,
-        n_inner,
-        chain: &chain,
-        n_segments,
-    };
+    let inputs_of_fit =
+        propensity::PropensityInputs { cases: &cases, customers: &customers, n_inner, chain: &chain, n_segments };
     let fitted = propensity::fit(&inputs_of_fit, params, seed, &mut tuning)?;
     cancelled()?;
 

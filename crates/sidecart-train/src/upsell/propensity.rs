@@ -3,8 +3,8 @@ use serde::Serialize;
 use sidecart_core::{NoProgress, ln};
 use sidecart_serve::trees::TreeEnsemble;
 use sidecart_serve::upsell::{
-    Calibrated, Calibration, Family, LogisticModel, N_FEATURES, Propensity, PropensityModel, Regime,
-    n_used_features, own_rate,
+    Calibrated, Calibration, Family, LogisticModel, N_FEATURES, Propensity, PropensityModel, Regime, n_used_features,
+    own_rate,
 };
 
 use super::cases::Cases;
@@ -114,17 +114,13 @@ fn grow(
     params: &TreeParams,
     seed: u64,
 ) -> Result<(TreeEnsemble, u32)> {
-    let numbers = |rows: &[usize]| -> Vec<f32> {
-        rows.iter().map(|&i| f32::from(u8::from(cases.events[i].upgraded))).collect()
-    };
+    let numbers =
+        |rows: &[usize]| -> Vec<f32> { rows.iter().map(|&i| f32::from(u8::from(cases.events[i].upgraded))).collect() };
     let (train_rows, train_labels) = (matrix(cases, train, n_columns), numbers(train));
     let clusters: Vec<u32> = train.iter().map(|&i| customers[i]).collect();
     let objective = trees::Logistic::new(&train_labels, None)?;
-    let sample = Sample {
-        rows: FeatureRows::new(&train_rows, n_columns)?,
-        objective: &objective,
-        clusters: Some(&clusters),
-    };
+    let sample =
+        Sample { rows: FeatureRows::new(&train_rows, n_columns)?, objective: &objective, clusters: Some(&clusters) };
     let boosted = match valid {
         None => trees::fit(&sample, None, params, seed, &NoProgress)?,
         Some(valid) => {
@@ -190,11 +186,8 @@ pub(super) fn fit(
         let upgrades = rows.iter().filter(|&&i| cases.events[i].upgraded).count();
         upgrades >= params.min_upgrades as usize && rows.len() - upgrades >= params.min_upgrades as usize
     };
-    let mut found = PropensityFit {
-        logistic: Family::default(),
-        trees: Family::default(),
-        chosen: [PropensityModel::Rates; 2],
-    };
+    let mut found =
+        PropensityFit { logistic: Family::default(), trees: Family::default(), chosen: [PropensityModel::Rates; 2] };
     let mut losses = [[(0.0, 0u32); 3]; 2];
     let variants: Vec<Variant> = variants(cases).into_iter().filter(|v| enough(&v.rows)).collect();
     // Fits of different variants share nothing, so they run side by side; each is the same whatever runs beside it.

@@ -33,10 +33,7 @@ pub struct ChainStrengths {
 fn per_customer(observations: &[&Observation]) -> Vec<(u32, u32)> {
     let mut sorted: Vec<(u32, bool)> = observations.iter().map(|o| (o.customer, o.upgraded)).collect();
     sorted.sort_unstable();
-    sorted
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|of| (of.iter().filter(|o| o.1).count() as u32, of.len() as u32))
-        .collect()
+    sorted.chunk_by(|a, b| a.0 == b.0).map(|of| (of.iter().filter(|o| o.1).count() as u32, of.len() as u32)).collect()
 }
 
 /// A rate with its interval.
@@ -128,8 +125,7 @@ pub fn learn(
             let odds = exp(log_odds(tier_rates[o.tier as usize]) + shift);
             odds / (1.0 + odds)
         };
-        let cells: Vec<&[&Observation]> =
-            known.chunk_by(|a, b| (a.tier, a.segment) == (b.tier, b.segment)).collect();
+        let cells: Vec<&[&Observation]> = known.chunk_by(|a, b| (a.tier, a.segment) == (b.tier, b.segment)).collect();
         let of_cell = strength(&cells.iter().map(|of| counted(of, prior(of[0]))).collect::<Vec<_>>());
         for of in cells {
             let segment = of[0].segment.unwrap_or_default();

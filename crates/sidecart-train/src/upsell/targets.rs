@@ -119,9 +119,9 @@ pub fn target_cases(
             let bought = histories.records_of(group)[of.record as usize].row;
             let situation = situation(cases, *event, market, knowledge, &past);
             let detail = &histories.details[group.records.start + of.record as usize];
-            let planned = knowledge.plan.map(|(plan, stores)| {
-                plan.at(stores.get(detail.store as usize).copied().flatten(), of.period)
-            });
+            let planned = knowledge
+                .plan
+                .map(|(plan, stores)| plan.at(stores.get(detail.store as usize).copied().flatten(), of.period));
             let features = candidates
                 .iter()
                 .zip(counts)
@@ -218,7 +218,8 @@ fn mean_reciprocal_rank(
         for (score, &i) in scores.iter_mut().zip(&kept) {
             *score *= Gain::between(ladders, anchor, case.candidates[i]).factor(exponent);
         }
-        let before = (0..scores.len()).filter(|&i| scores[i] > scores[taken] || (scores[i] == scores[taken] && i < taken));
+        let before =
+            (0..scores.len()).filter(|&i| scores[i] > scores[taken] || (scores[i] == scores[taken] && i < taken));
         sum += 1.0 / (1 + before.count()) as f64;
     }
     sum / cases.len().max(1) as f64
@@ -249,9 +250,8 @@ pub(super) fn fit(
             if inner.len() < params.min_upgrades as usize || valid.len() < params.min_upgrades as usize / 2 {
                 continue;
             }
-            let rank = |model: &TargetModel| {
-                mean_reciprocal_rank(&valid, mode, model, cases, ladders, params.gain_exponent)
-            };
+            let rank =
+                |model: &TargetModel| mean_reciprocal_rank(&valid, mode, model, cases, ladders, params.gain_exponent);
             let (rule, learned) = (rank(&TargetModel::Rule), rank(&learn(&inner, mode, n_columns)));
             tuning.mean_reciprocal_rank.push((TargetModels::name(mode, promotions).into(), rule, learned));
             if learned > rule + MUST_WIN {

@@ -152,7 +152,7 @@ fn meaning(label: Label) -> &'static str {
 
 /// Why a ladder is not used; `None` where it is.
 fn why_not_used(ladder: &LadderInfo) -> Option<String> {
-    let times = ladder.side_by_side.map(|ratio| format!(" ({ratio:.1} times as often as chance explains)"));
+    let times = ladder.side_by_side.map(|ratio| format!(" ({ratio:.2} times as often as chance explains)"));
     (!ladder.used).then(|| format!("{}{}", NoUpgrade::NotSubstitutes.text(), times.unwrap_or_default()))
 }
 
@@ -291,7 +291,7 @@ mod tests {
         assert!(text.contains("Rye bread") && !text.contains("White bread") && text.contains("and 1 more"), "{text}");
         assert_eq!(why_not_used(table.ladder(0)), None);
         let why = why_not_used(table.ladder(2)).unwrap();
-        assert!(why.contains("side by side") && why.contains("2.2 times"), "{why}");
+        assert!(why.contains("side by side") && why.contains("2.25 times"), "{why}");
         assert_eq!((price(9.5), price(1449.0004)), ("9.50".into(), "1449".into()));
     }
 }

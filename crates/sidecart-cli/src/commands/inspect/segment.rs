@@ -37,7 +37,7 @@ pub(super) fn show(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<(
     text.push_str(&rates(upsell, segment)?);
     if let Some(card) = card {
         text.push_str(&shares(card, args.k)?);
-        text.push_str(&ladders(card, args.k)?);
+        text.push_str(&ladders(card, args.k, |n| upsell.ladders.ladders().get(n).is_some_and(|l| l.used))?);
     }
     print(&text)
 }
@@ -176,7 +176,7 @@ fn shares(card: &Value, k: usize) -> Result<String> {
     Ok(format!("\nwhat they spend on:\n{}", table_text(&["category", "share"], &rows)?))
 }
 
-fn ladders(card: &Value, k: usize) -> Result<String> {
+fn ladders(card: &Value, k: usize, is_used: impl Fn(usize) -> bool) -> Result<String> {
     let ladders = card["ladders"].as_array().map_or(&[][..], Vec::as_slice);
     if ladders.is_empty() {
         return Ok(String::new());
@@ -184,9 +184,11 @@ fn ladders(card: &Value, k: usize) -> Result<String> {
     let row = |ladder: &Value| {
         let upgrades = &ladder["upgrades"];
         let rate = |key: &str| upgrades[key].as_f64();
+        let number = ladder["ladder"].as_u64().unwrap_or(0);
         vec![
-            ladder["ladder"].as_u64().unwrap_or(0).to_string(),
+            number.to_string(),
             name_of(ladder),
+            if is_used(number as usize) { "yes" } else { "no" }.into(),
             count(ladder["lines"].as_u64().unwrap_or(0)),
             upgrades["events"].as_u64().map_or_else(String::new, count),
             rate("shrunk").map_or_else(String::new, percent),
@@ -196,8 +198,11 @@ fn ladders(card: &Value, k: usize) -> Result<String> {
         ]
     };
     let rows: Vec<Vec<String>> = ladders.iter().take(k).map(row).collect();
-    let header = ["ladder", "name", "lines", "events", "upgrade rate", "95 %"];
-    Ok(format!("\nladders they buy from most:\n{}", table_text(&header, &rows)?))
+    let header = ["ladder", "name", "used", "lines", "events", "upgrade rate", "95 %"];
+    Ok(format!(
+        "\nladders they buy from most, with upgrades of established customers:\n{}",
+        table_text(&header, &rows)?
+    ))
 }
 
 fn name_of(value: &Value) -> String {
@@ -233,9 +238,10 @@ mod tests {
         assert!(text.contains("1,234 customers, 25.0 % of those known; 5 baskets"), "{text}");
         assert!(text.lines().any(|l| l.contains("average order value") && l.contains("unknown")), "{text}");
         assert!(text.contains("-0.013") || text.contains("-0.012"), "{text}");
-        let text = ladders(&card, 10).unwrap();
+        let text = ladders(&card, 10, |n| n == 7).unwrap();
         assert!(text.contains("12.5 %") && text.contains("5.0 - 20.0") && text.contains("3,000"), "{text}");
-        assert!(!ladders(&card, 1).unwrap().contains("Oil"));
+        assert!(text.contains("Tea   yes") && text.contains("Oil   no"), "{text}");
+        assert!(!ladders(&card, 1, |_| true).unwrap().contains("Oil"));
         assert_eq!(shares(&card, 10).unwrap(), "");
     }
 }

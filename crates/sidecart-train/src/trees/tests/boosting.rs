@@ -339,7 +339,7 @@ fn bad_input_is_refused() {
     assert!(matches!(fails(&Sample { objective: &infinite, ..good }, None, &small()), Error::Bug { .. }));
     let params = TreeParams { max_leaves: 33, ..small() };
     let error = fails(&good, None, &params);
-    assert!(matches!(error, Error::Parameter { section: "trees", source } if source.name == "max_leaves"));
+    assert!(matches!(error, Error::Parameter { section: "upsell.trees", source } if source.name == "max_leaves"));
 }
 
 #[test]
