@@ -67,11 +67,8 @@ fn main() {
 fn upsell(scorer: &Scorer) {
     let Ok(model) = scorer.upsell() else { return };
     let (mut reader, mut customers) = (CustomerReader::default(), Vec::new());
-    let ids: Vec<ExternalId> = std::env::var("SIDECART_BENCH_CUSTOMERS").map_or_else(
-        |_| (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]).collect(),
-        |ids| ids.split(',').filter_map(|id| id.parse().ok().map(ExternalId::Int)).collect(),
-    );
-    for id in ids {
+    // Numbers as Complete Journey has them, texts as the demo shop has them.
+    for id in (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]) {
         let mut customer = Customer::default();
         let known = scorer.load_customer(id.as_ref(), None, &mut reader, &mut customer).expect("a record");
         let anchor = (0..customer.history.len()).rev().flat_map(|at| customer.history.get(at).items).find(|&&item| {
@@ -83,6 +80,9 @@ fn upsell(scorer: &Scorer) {
         if let (true, Some(&anchor)) = (known, anchor) {
             customers.push((customer, [anchor]));
         }
+    }
+    if customers.is_empty() {
+        return;
     }
     let mut scratch = UpsellScratch::default();
     for (name, using) in PropensityModel::NAMES.into_iter().filter(|(_, using)| model.has(*using)) {
