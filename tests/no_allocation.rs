@@ -9,6 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sidecart::core::{Customer, EventLog, ExternalIdRef, ItemId, Time};
+use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::{CustomerReader, Mode, Query, Source};
 
 struct Counting;
@@ -87,4 +88,48 @@ fn queries_allocate_nothing_once_warm() {
     let before = allocations();
     drop(vec![1u8; 100]);
     assert!(allocations() > before, "the counter counts");
+}
+
+#[test]
+fn upgrades_allocate_nothing_once_warm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, scorer) = support::small_model(folder.path());
+    let model = scorer.upsell().unwrap();
+    let anchors: Vec<ItemId> = model.ladders.rows().iter().map(|row| row.item).collect();
+    let mut reader = CustomerReader::default();
+    let customers: Vec<Customer> = (shop.customers.iter().step_by(20))
+        .map(|customer| {
+            let mut read = Customer::default();
+            scorer.load_customer(ExternalIdRef::Text(&customer.id), None, &mut reader, &mut read).unwrap();
+            read
+        })
+        .collect();
+    let mut scratch = UpsellScratch::default();
+    let (mut wrong, mut n_offers) = (Vec::new(), 0);
+    for pass in 0..2 {
+        for (_, using) in PropensityModel::NAMES.into_iter().filter(|(_, using)| model.has(*using)) {
+            for mode in [Mode::Completion, Mode::Discovery] {
+                for customer in &customers {
+                    for basket in anchors.chunks(1).step_by(3) {
+                        let query = UpsellQuery {
+                            basket,
+                            customer: Some(customer),
+                            mode,
+                            using,
+                            k: 5,
+                            ..UpsellQuery::default()
+                        };
+                        let before = allocations();
+                        n_offers += model.recommend(&query, &mut scratch).unwrap().offers.len();
+                        let n = allocations() - before;
+                        if pass == 1 && n > 0 {
+                            wrong.push((using, mode, basket[0], n));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(n_offers > 1_000, "the queries are answered: {n_offers}");
+    assert!(wrong.is_empty(), "allocations by query: {:?}", &wrong[..wrong.len().min(5)]);
 }

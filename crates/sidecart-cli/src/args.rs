@@ -40,7 +40,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sidecart train shop.toml                                  writes models/shop/<version>/\n  sidecart train --purchases p.parquet --items i.parquet --out models/shop"
     )]
     Train(TrainArgs),
-    /// Answer: what goes with this basket?
+    /// Answer: what goes with this basket, or what is a dearer version of it?
     #[command(
         after_help = "Examples:\n  sidecart recommend models/shop --basket phone-s22,case-s22 --explain\n  sidecart recommend models/shop --basket 1004906 --customer 42 --mode discovery -k 5 --json\n  sidecart recommend models/shop --queries q.parquet --history since.parquet --output answers.parquet"
     )]
@@ -129,8 +129,17 @@ pub(crate) enum KindArg {
     CrossSell,
     /// A dearer version of the basket's last item that has one
     Upsell,
-    /// Whatever the model can offer, which is something to add
+    /// Both: something to add, then dearer versions, up to K of each
     Any,
+}
+
+/// What can be measured; each kind has a protocol of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum MeasuredKindArg {
+    /// Hidden items of baskets
+    CrossSell,
+    /// Probabilities of going up, and the dearer items offered
+    Upsell,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -177,10 +186,10 @@ pub(crate) struct RecommendArgs {
     /// Who asks
     #[arg(long, value_name = "ID")]
     pub(crate) customer: Option<String>,
-    /// The customer's segment, in place of the one the model knows
+    /// The customer's segment, in place of the one the model knows; for upsell
     #[arg(long, value_name = "NAME", conflicts_with = "queries")]
     pub(crate) segment: Option<String>,
-    /// The store the customer is in, for what is on promotion there
+    /// The store the customer is in, for what is on promotion there; for upsell
     #[arg(long, value_name = "ID", conflicts_with = "queries")]
     pub(crate) store: Option<String>,
     /// When; 2025-06-30 or 2025-06-30T12:00:00, or a number where times are numbers [default: just
@@ -193,13 +202,13 @@ pub(crate) struct RecommendArgs {
     /// Complete the basket, or show only what is new to the customer
     #[arg(long, value_enum, default_value_t = ModeArg::Completion)]
     pub(crate) mode: ModeArg,
-    /// One part of the model alone
+    /// One part of the model alone; with --kind any only default
     #[arg(long, value_enum, default_value_t = UsingArg::Default)]
     pub(crate) using: UsingArg,
     /// Items that may not come back, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "IDS")]
     pub(crate) exclude: Vec<String>,
-    /// How many answers
+    /// How many answers of a kind
     #[arg(short, long = "top", value_name = "K", default_value_t = 10)]
     pub(crate) k: usize,
     /// Say why: which basket item speaks, customers and baskets behind it, lift. Answers to a file
@@ -210,14 +219,14 @@ pub(crate) struct RecommendArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Answer a Parquet file of queries: query_id, items (lists) and, where known, customer_id and
-    /// timestamp
+    /// timestamp; for upsell also store_id and segment
     #[arg(long, value_name = "FILE", requires = "output", conflicts_with_all = ["basket", "customer", "at"])]
     pub(crate) queries: Option<PathBuf>,
     /// Parquet file for the answers, one row an offer
     #[arg(long, value_name = "FILE", requires = "queries")]
     pub(crate) output: Option<PathBuf>,
-    /// Purchases since training, with the columns of --purchases; each query sees only what is
-    /// before its own time
+    /// Purchases since training, with the columns of `train --purchases`; each query sees only what
+    /// is before its own time. Anonymous ones count for what sells
     #[arg(long, value_name = "PATH")]
     pub(crate) history: Option<PathBuf>,
     /// Promotions (item_id, starts_at, ends_at and, where known, store_id and kind) in place of
@@ -234,8 +243,8 @@ pub(crate) struct EvaluateArgs {
     /// Configuration file
     pub(crate) config: PathBuf,
     /// What to measure
-    #[arg(long, value_enum, default_value_t = KindArg::CrossSell)]
-    pub(crate) kind: KindArg,
+    #[arg(long, value_enum, default_value_t = MeasuredKindArg::CrossSell)]
+    pub(crate) kind: MeasuredKindArg,
     /// Complete baskets, or find what is new to the customer
     #[arg(long, value_enum, default_value_t = ModeArg::Completion)]
     pub(crate) mode: ModeArg,

@@ -31,6 +31,29 @@ fn the_demo_runs_and_its_next_commands_work() {
     assert_eq!(answer["offers"].as_array().unwrap().len(), 3);
     assert!(answer["notes"][0].as_str().unwrap().contains("nonsense"), "{answer}");
 
+    let ignored =
+        sidecart(at, &["recommend", "shop/models/shop", "--basket", "phone-s22", "--segment", "x", "--store", "1"]);
+    let said = text(&ignored.stderr);
+    assert!(ignored.status.success() && said.contains("--segment, --store act on upsell only"), "{said}");
+
+    let any = ["recommend", "shop/models/shop", "--kind", "any", "--basket", "phone-s22", "-k", "2"];
+    let both = sidecart(at, &[&any[..], &["--json"]].concat());
+    let answer: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    let offers = answer["offers"].as_array().unwrap();
+    let kinds: Vec<&str> = offers.iter().map(|offer| offer["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["cross-sell", "cross-sell", "upsell", "upsell"], "{answer}");
+    assert_eq!(answer["upgrade"]["anchor_id"], "phone-s22");
+    let shown = text(&sidecart(at, &any).stdout);
+    let (add, upgrade) = shown.split_once("\nupsell\n").unwrap();
+    assert!(add.starts_with("cross-sell\n") && add.contains("Case for") && upgrade.contains("price_delta"), "{shown}");
+    let wrong = sidecart(at, &[&any[..], &["--using", "trees"]].concat());
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("--using = trees: expected one of default"), "{}", text(&wrong.stderr));
+
+    let nothing = sidecart(at, &["inspect", "shop/models/shop", "--ladder", "phnoe"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("nearest: "), "{}", text(&nothing.stderr));
+
     let inspected = sidecart(at, &["inspect", "shop/models/shop", "--item", "phone-s22", "--verify"]);
     assert!(inspected.status.success() && text(&inspected.stdout).contains("case-s22"));
 
@@ -41,6 +64,12 @@ fn the_demo_runs_and_its_next_commands_work() {
     let facts: serde_json::Value = serde_json::from_slice(&trained.stdout).unwrap();
     let live = std::fs::read_to_string(at.join("shop/models/shop/CURRENT")).unwrap();
     assert_eq!(facts["version"].as_str().unwrap(), live.trim(), "from Statistics comes the same version");
+    assert!(facts["upsell"]["events"][0].as_u64().unwrap() > 0 && facts["upsell"]["segments"].is_array(), "{facts}");
+    let trained = sidecart(at, &["train", "shop/sidecart.toml", "--statistics", "shop.stats", "--out", "again"]);
+    let shown = text(&trained.stdout);
+    for line in ["ladders: ", "upgrades: ", "propensity: ", "segments: ", "published: "] {
+        assert!(shown.lines().any(|l| l.starts_with(line)), "{line}: {shown}");
+    }
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub mod intervals;
 pub mod metrics;
 pub mod propensity;
 mod protocol;
+mod ranges;
 mod ranker;
 mod report;
 mod vocabulary;

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use serde_json::json;
 use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
 use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
-use sidecart_serve::upsell::{LadderTable, RateCell, RateKind};
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;
@@ -16,7 +14,6 @@ use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history}
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
-use crate::segments::{BEHAVIOUR, CardInputs, CategoryMeans, SegmentCard, UpgradeRate, cards};
 use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
 /// Models with the weights that were tuned for them.
@@ -132,7 +129,10 @@ pub fn publish(
         ("kept_baskets", trained.models.n_kept_baskets() as u64),
         ("ladders", trained.upsell.as_ref().map_or(0, |u| u.model.ladders.n_ladders() as u64)),
     ];
-    let segments = trained.upsell.as_ref().and_then(|u| stored_cards(u, &trained.models, ledger, catalogue));
+    let segments = trained.upsell.as_ref().and_then(|u| {
+        let shown = |item| trained.models.associated(item);
+        upsell::segment_cards(u, ledger, catalogue, shown)
+    });
     let draft = Draft {
         settings: json!({ "models": params, "upsell": upsell, "serving": trained.models.settings() }),
         seed,
@@ -147,94 +147,4 @@ pub fn publish(
         }),
     };
     Ok(staging.publish(draft)?)
-}
-
-/// Most categories and most ladders on a stored card.
-const CARD_TOP: usize = 8;
-
-/// The cards of all segments as the manifest holds them.
-#[derive(Serialize)]
-struct StoredCards {
-    everyone: StoredCard,
-    segments: Vec<StoredCard>,
-}
-
-/// A card with what the ledger alone does not say.
-#[derive(Serialize)]
-struct StoredCard {
-    #[serde(flatten)]
-    card: SegmentCard,
-    /// Mean over customers of the share of their lines bought at a discount, 0 to 1.
-    deal_rate: Option<f64>,
-    /// Upgrades of customers established in a ladder.
-    upgrades: RateCell,
-}
-
-/// Cards of the segments; `None` where there are none.
-fn stored_cards(upsell: &UpsellFit, models: &Models, ledger: &Ledger, catalogue: &Catalogue) -> Option<StoredCards> {
-    let UpsellFit { model, segmentation, ladders, .. } = upsell;
-    if segmentation.names.is_empty() {
-        return None;
-    }
-    let means = CategoryMeans::new(ledger, catalogue, ladders);
-    let inputs = CardInputs { ledger, catalogue, ladders, means: &means, segmentation, n_top: CARD_TOP };
-    let found = cards(&inputs, |item| models.associated(item));
-    let rates = &model.rates;
-    let deal_rates = deal_rates(upsell);
-    let complete = |mut card: SegmentCard, segment: Option<u16>, deal_rate: Option<f64>| {
-        for ladder in &mut card.ladders {
-            ladder.upgrades = ladder_rate(&model.ladders, ladder.ladder, |tier| match segment {
-                Some(segment) => rates.cell(segment, RateKind::Repeat, tier),
-                None => Some(rates.tier(RateKind::Repeat, tier)),
-            });
-        }
-        let upgrades = match segment {
-            Some(segment) => rates.segment(segment, RateKind::Repeat),
-            None => Some(rates.global(RateKind::Repeat)),
-        };
-        StoredCard { card, deal_rate, upgrades: upgrades.copied().unwrap_or_default() }
-    };
-    let segments = (0u16..).zip(found.segments).zip(&deal_rates.1);
-    Some(StoredCards {
-        everyone: complete(found.everyone, None, deal_rates.0),
-        segments: segments.map(|((segment, card), &deal)| complete(card, Some(segment), deal)).collect(),
-    })
-}
-
-/// Mean share of discounted lines of all customers and of those of each segment.
-fn deal_rates(upsell: &UpsellFit) -> (Option<f64>, Vec<Option<f64>>) {
-    let at = BEHAVIOUR.iter().position(|&name| name == "discounted_share");
-    let mut sums = vec![(0.0, 0u32); upsell.segmentation.names.len()];
-    let mut all = (0.0, 0u32);
-    for (customer, traits) in (0u32..).zip(&upsell.traits) {
-        let Some(&share) = at.and_then(|at| traits.get(at)) else { continue };
-        let segment = upsell.segmentation.of(CustomerId(customer));
-        for sum in std::iter::once(&mut all).chain(segment.map(|s| &mut sums[usize::from(s)])) {
-            sum.0 += f64::from(share);
-            sum.1 += 1;
-        }
-    }
-    let mean = |&(sum, n): &(f64, u32)| (n > 0).then(|| sum / f64::from(n));
-    (mean(&all), sums.iter().map(mean).collect())
-}
-
-/// How often a ladder is traded up in: its tiers' rates weighted by their events; `None` without
-/// events. So are the ends of their intervals, which makes an interval that is rather too wide.
-fn ladder_rate<'a>(
-    table: &LadderTable,
-    ladder: u32,
-    cell: impl Fn(u32) -> Option<&'a RateCell>,
-) -> Option<UpgradeRate> {
-    let seen: Vec<&RateCell> = table.tiers_of(ladder).filter_map(cell).filter(|cell| cell.events > 0).collect();
-    let events: u64 = seen.iter().map(|cell| u64::from(cell.events)).sum();
-    let mean = |value: fn(&RateCell) -> f64| {
-        seen.iter().map(|cell| f64::from(cell.events) * value(cell)).sum::<f64>() / events as f64
-    };
-    (events > 0).then(|| UpgradeRate {
-        events,
-        raw: mean(|cell| f64::from(cell.upgrades) / f64::from(cell.events)),
-        shrunk: mean(|cell| f64::from(cell.rate)),
-        low: mean(|cell| f64::from(cell.low)),
-        high: mean(|cell| f64::from(cell.high)),
-    })
 }

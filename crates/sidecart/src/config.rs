@@ -7,6 +7,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use sidecart_core::{Clock, Time};
+use sidecart_data::Ledger;
 use sidecart_data::config::{Paths, PurchasesConfig, SideTableConfig};
 use sidecart_eval::{EvaluateParams, HideOneParams};
 use sidecart_train::ModelParams;
@@ -207,7 +208,8 @@ impl EvaluateConfig {
         EvaluateParams { seed, resamples: self.resamples as _, ..EvaluateParams::default() }
     }
 
-    pub(crate) fn from(&self, clock: Clock) -> Result<Option<Time>> {
+    /// The time that was given to split at.
+    fn from(&self, clock: Clock) -> Result<Option<Time>> {
         let Some(text) = &self.test_from else { return Ok(None) };
         let text = match text {
             TimeText::Number(n) => n.to_string(),
@@ -219,6 +221,20 @@ impl EvaluateConfig {
             got: text,
             expected: expected_time(clock).into(),
         })
+    }
+
+    /// The time that was given to split at, where baskets of a history lie on both sides of it.
+    pub(crate) fn split_at(&self, ledger: &Ledger) -> Result<Option<Time>> {
+        let clock = ledger.clock();
+        let span = ledger.first_time().zip(ledger.last_time());
+        let (Some(at), Some((first, last))) = (self.from(clock)?, span) else { return Ok(None) };
+        let needed = match at {
+            at if at <= first => "train on",
+            at if at > last => "test on",
+            _ => return Ok(Some(at)),
+        };
+        let [got, first, last] = [at, first, last].map(|time| clock.show(time));
+        Err(Error::TestFrom { got, needed, first, last })
     }
 }
 

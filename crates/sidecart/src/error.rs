@@ -35,11 +35,54 @@ pub enum Error {
         /// The range.
         expected: String,
     },
-    /// Evaluation needs a time to split at.
+    /// A query of a file names a segment that the model does not have.
+    #[error("{}: query {query_id} has the segment `{got}`: expected {expected}", path.display())]
+    QuerySegment {
+        /// The file of queries.
+        path: PathBuf,
+        /// The query.
+        query_id: i64,
+        /// The segment it names.
+        got: String,
+        /// The segments there are.
+        expected: String,
+    },
+    /// All baskets have one time, so that no time lies between training and test.
     #[error(
-        "all baskets have one time, so the history cannot be split; map a `timestamp` column or set [evaluate] test_from"
+        "all baskets have one time, so the history cannot be split; map a `timestamp` column with the time of each basket"
     )]
-    NoSplit,
+    OneTime,
+    /// The time that was given leaves nothing to train or nothing to test on.
+    #[error(
+        "[evaluate] test_from = {got} leaves no basket to {needed}: the history goes from {first} to {last}; give a time \
+         after the first and not after the last, or leave it to test_share"
+    )]
+    TestFrom {
+        /// The time that was given.
+        got: String,
+        /// What no basket is left for: `train on` or `test on`.
+        needed: &'static str,
+        /// The oldest time.
+        first: String,
+        /// The newest time.
+        last: String,
+    },
+    /// Upgrades are tested from the beginning of a period on, and none lies inside the history.
+    #[error(
+        "the history ({first} to {last}) has no beginning of a period near {at} to split at; upgrades need baskets of \
+         several periods: give a longer history, another [evaluate] test_from, or a shorter [upsell] period_days (now \
+         {period_days})"
+    )]
+    NoPeriodToSplitAt {
+        /// Where the split was wanted.
+        at: String,
+        /// The oldest time.
+        first: String,
+        /// The newest time.
+        last: String,
+        /// Length of a period.
+        period_days: u32,
+    },
     /// No item can be hidden in a test basket.
     #[error(
         "none of the {n_test_baskets} test baskets can be a question ({needed}); move [evaluate] test_from or test_share, or lower [evaluate] min_item_baskets"
@@ -49,6 +92,27 @@ pub enum Error {
         n_test_baskets: usize,
         /// What a basket would have to hold.
         needed: &'static str,
+    },
+    /// No item of the training part stands on a ladder of price tiers.
+    #[error(
+        "no item of the {n_training_baskets} training baskets stands on a ladder of price tiers, so nothing can be \
+         upgraded; map `category` and a price column, or `ladder` and `tier` of the item table"
+    )]
+    NoLadders {
+        /// Number of training baskets.
+        n_training_baskets: usize,
+    },
+    /// No test purchase could have been an upgrade.
+    #[error(
+        "none of the {n_test_baskets} test baskets can be a question about an upgrade (a purchase on a ladder by a \
+         customer whose usual tier there is known from {min_records} earlier ones and is not the top); move [evaluate] \
+         test_from or test_share, or lower [upsell] min_records or min_share"
+    )]
+    NoUpgradeCases {
+        /// Number of test baskets.
+        n_test_baskets: usize,
+        /// Earlier purchases that make a customer established.
+        min_records: u32,
     },
     /// Reading tables failed.
     #[error(transparent)]
@@ -86,8 +150,15 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::ConfigFile { .. } | Self::Config { .. } | Self::Setting { .. } => ErrorClass::Caller,
-            Self::NoSplit | Self::NoCases { .. } => ErrorClass::Data,
+            Self::ConfigFile { .. } | Self::Config { .. } | Self::Setting { .. } | Self::TestFrom { .. } => {
+                ErrorClass::Caller
+            }
+            Self::OneTime
+            | Self::NoPeriodToSplitAt { .. }
+            | Self::NoCases { .. }
+            | Self::NoLadders { .. }
+            | Self::NoUpgradeCases { .. }
+            | Self::QuerySegment { .. } => ErrorClass::Data,
             Self::Data(error) => error.class(),
             Self::Train(error) => error.class(),
             Self::Serve(error) => error.class(),

@@ -68,8 +68,8 @@ impl RankSession for Session<'_> {
 /// In [`Mode::Discovery`] only items new to the customer are hidden targets.
 ///
 /// # Errors
-/// [`Error::NoSplit`] where the history cannot be cut, [`Error::NoCases`] where no test basket can
-/// be a question, [`Error::Setting`] for a part that is switched off, and any error of training or
+/// [`Error::OneTime`] and [`Error::TestFrom`] where the history cannot be cut, [`Error::NoCases`]
+/// where no test basket can be a question, [`Error::Setting`] for a part that is switched off, and any error of training or
 /// evaluation.
 pub fn evaluate(
     dataset: &Dataset,
@@ -80,13 +80,13 @@ pub fn evaluate(
     check_enabled(request.using, config)?;
     let ledger = &dataset.ledger;
     let spec = HoldOutSpec {
-        from: config.evaluate.from(ledger.clock())?,
+        from: config.evaluate.split_at(ledger)?,
         share: config.evaluate.test_share,
         hide: config.evaluate.hide(config.seed),
         baskets_per_customer: config.models.own.baskets_per_customer as usize,
     };
     let segment_of = |customer| dataset.segments.as_ref().and_then(|s| s.of(customer));
-    let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::NoSplit)?;
+    let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::OneTime)?;
     let mut needed = "two items that enough training baskets hold";
     if request.mode == Mode::Discovery {
         keep_new(&mut split.cases);

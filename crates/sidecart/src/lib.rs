@@ -19,29 +19,34 @@
 
 mod associations;
 mod batch;
+mod checked_queries;
 mod config;
+mod cross_sell_batch;
 mod dataset;
 mod error;
 mod evaluation;
+mod event_log;
 mod reference;
 mod threads;
 mod training;
 mod upsell_batch;
+mod upsell_context;
 mod upsell_evaluation;
 
 pub use associations::{AssociationTable, associations};
-pub use batch::{
-    BatchOptions, BatchSummary, CROSS_SELL, LogSummary, MAX_LOG_LINES, default_time, find_items, read_event_log,
-    recommend_batch,
-};
+pub use batch::{BatchSummary, any_batch};
+pub use checked_queries::find_items;
 pub use config::{Config, EvaluateConfig, SegmentColumns, SegmentsConfig, TimeText, expected_time, parse_time};
+pub use cross_sell_batch::{BatchOptions, CROSS_SELL, default_time, recommend_batch};
 pub use dataset::{Dataset, Segments, read_ledger};
 pub use error::{Error, Result};
 pub use evaluation::{EvaluateRequest, evaluate};
+pub use event_log::{LogSummary, MAX_LOG_LINES, read_event_log};
 pub use reference::{Key, REFERENCE};
 pub use threads::use_threads;
 pub use training::{publish, train};
-pub use upsell_batch::{UPSELL, UpsellContext, UpsellOptions, find_segment, upsell_batch};
+pub use upsell_batch::{UPSELL, UpsellOptions, upsell_batch};
+pub use upsell_context::{UpsellContext, find_segment};
 pub use upsell_evaluation::evaluate_upsell;
 
 pub use sidecart_artifact as artifact;

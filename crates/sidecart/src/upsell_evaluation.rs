@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use sidecart_core::{Customer, Money, Progress, Time};
 use sidecart_eval::propensity::{
-    GroupRow, Label as CaseLabel, MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Rankings, Sensitivity, TargetCases,
-    UpgradeCases, UpsellInputs as ReportInputs, UpsellParams as ReportParams, UpsellReport,
+    GroupRow, MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Rankings, Sensitivity, TargetCases, UpgradeCases,
+    UpsellInputs as ReportInputs, UpsellParams as ReportParams, UpsellReport,
 };
 use sidecart_serve::Mode;
 use sidecart_serve::upsell::{
@@ -46,8 +46,9 @@ const SENSITIVITIES: [(&str, bool); 3] =
 /// resamples; all test purchases count, whatever its `max_cases`.
 ///
 /// # Errors
-/// [`Error::NoSplit`] where the history cannot be cut, [`Error::NoCases`] where no test purchase
-/// could have been a step up, [`Error::Setting`] where upsell is switched off, and any error of
+/// [`Error::OneTime`], [`Error::TestFrom`] and [`Error::NoPeriodToSplitAt`] where the history cannot
+/// be cut, [`Error::NoLadders`] and [`Error::NoUpgradeCases`] where no test purchase could have been
+/// a step up, [`Error::Setting`] where upsell is switched off, and any error of
 /// training or evaluation, such as too few upgrades to measure anything.
 pub fn evaluate_upsell(
     dataset: &Dataset,
@@ -64,21 +65,22 @@ pub fn evaluate_upsell(
         });
     }
     let ledger = &dataset.ledger;
-    let at = match config.evaluate.from(ledger.clock())? {
+    let at = match config.evaluate.split_at(ledger)? {
         Some(at) => at,
-        None => ledger.time_of_last(config.evaluate.test_share).ok_or(Error::NoSplit)?,
+        None => ledger.time_of_last(config.evaluate.test_share).ok_or(Error::OneTime)?,
     };
-    let split = begin_of_period(Periods::new(ledger.clock(), params.period_days, day_starts_at(ledger)), at);
-    let (Some(first), Some(last)) = (ledger.first_time(), ledger.last_time()) else { return Err(Error::NoSplit) };
-    let split = if split > last { at } else { split };
-    if split <= first || split > last {
-        return Err(Error::NoSplit);
-    }
+    let (Some(first), Some(last)) = (ledger.first_time(), ledger.last_time()) else { return Err(Error::OneTime) };
+    let periods = Periods::new(ledger.clock(), params.period_days, day_starts_at(ledger));
+    let split = begin_of_period(periods, at, first, last).ok_or_else(|| Error::NoPeriodToSplitAt {
+        at: ledger.clock().show(at),
+        first: ledger.clock().show(first),
+        last: ledger.clock().show(last),
+        period_days: params.period_days,
+    })?;
     let before = ledger.filter(|basket| ledger.basket_times()[basket] < split);
     let n_test_baskets = ledger.n_baskets() - before.n_baskets();
-    let no_cases = |needed: &'static str| Error::NoCases { n_test_baskets, needed };
     let fitted = fit(&before, &dataset.catalogue, &dataset.upsell_inputs(), params, config.seed, progress)?
-        .ok_or_else(|| no_cases("items that stand on a ladder of price tiers"))?;
+        .ok_or(Error::NoLadders { n_training_baskets: before.n_baskets() })?;
 
     let model = &fitted.model;
     let periods = model.periods;
@@ -92,7 +94,7 @@ pub fn evaluate_upsell(
     let mut events = repeat_events(&world.histories, &model.ladders, &rules, periods.of(first)..periods.of(last) + 1);
     let test = events.split_off(events.partition_point(|event| event.period < first_test));
     let gains = ExpectedGains::new(&model.ladders, &world.histories, &events);
-    let is_few = |event: &Event| event.regime == Regime::Sparse && event.record <= 2;
+    let is_few = |event: &Event| event.regime == Regime::Few;
     let (established, others): (Vec<Event>, Vec<Event>) =
         test.into_iter().partition(|event| event.regime == Regime::Established);
     let few: Vec<Event> = others.into_iter().filter(is_few).collect();
@@ -101,7 +103,7 @@ pub fn evaluate_upsell(
     let asked = [world.ask(&established, progress)?, world.ask(&few, progress)?];
     progress.end();
     if asked[0].is_empty() {
-        return Err(no_cases("an item on a ladder, below its top, of a customer with enough earlier purchases there"));
+        return Err(Error::NoUpgradeCases { n_test_baskets, min_records: params.min_records });
     }
     let measure =
         ReportParams { seed: config.seed, resamples: config.evaluate.resamples as usize, ..ReportParams::default() };
@@ -129,11 +131,14 @@ pub fn evaluate_upsell(
     Ok(report)
 }
 
-/// The beginning of a period that is nearest to a time.
-fn begin_of_period(periods: Periods, at: Time) -> Time {
+/// The beginning of a period that is nearest to a time, with baskets before and from it on; `None`
+/// where neither of its neighbours is one.
+fn begin_of_period(periods: Periods, at: Time, first: Time, last: Time) -> Option<Time> {
     let period = periods.of(at);
     let (begin, next) = (periods.start(period), periods.start(period.saturating_add(1)));
-    if at.0.saturating_sub(begin.0) <= next.0.saturating_sub(at.0) { begin } else { next }
+    let is_nearer = at.0.saturating_sub(begin.0) <= next.0.saturating_sub(at.0);
+    let by_distance = if is_nearer { [begin, next] } else { [next, begin] };
+    by_distance.into_iter().find(|&split| first < split && split <= last)
 }
 
 /// What a question can be asked with: the model, and the whole history to be read up to an event.
@@ -375,7 +380,7 @@ impl Measured {
             cases.net_gains.push(net_gain(histories, event, world.knows_all_paid));
             cases.full_price.push(event.upgraded && !detail.discounted);
             cases.expected_gains.push(gains.of(event.anchor));
-            cases.labels.push(CaseLabel::Repeat);
+            cases.labels.push(Label::Repeat);
             cases.n_prior.push(event.record);
         }
         for (name, high_is_sensitive) in SENSITIVITIES {

@@ -12,12 +12,14 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sidecart::core::{Customer, ExternalIdRef, NoProgress, Time};
+use sidecart::core::{Customer, ErrorClass, ExternalIdRef, NoProgress, Time};
 use sidecart::data::config::TimeUnit;
 use sidecart::models::Catalogue;
+use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{CustomerReader, Mode, Scorer, Source};
 use sidecart::{
-    BatchOptions, BatchSummary, Config, Dataset, Error, EvaluateRequest, default_time, read_event_log, recommend_batch,
+    BatchOptions, BatchSummary, Config, Dataset, Error, EvaluateRequest, TimeText, default_time, read_event_log,
+    recommend_batch,
 };
 
 const DAY: i64 = 86_400_000_000;
@@ -166,7 +168,10 @@ fn answers_stand_in_query_order_then_rank() {
     let (rows, summary) = answer(&shop, &queries, &options(Source::Default));
     let places: Vec<(i64, i32)> = rows.iter().map(|r| (r.query, r.rank)).collect();
     assert_eq!(places, [(9, 1), (9, 2), (2, 0), (5, 1), (5, 2), (1, 1), (1, 2)]);
-    assert_eq!(summary, BatchSummary { n_queries: 4, n_offers: 6, n_empty: 1, n_short: 0, n_unknown_items: 1 });
+    assert_eq!(
+        summary,
+        BatchSummary { n_queries: 4, n_offers: 6, n_empty: 1, n_unknown_items: 1, ..BatchSummary::default() }
+    );
     assert!(rows.iter().all(|r| r.kind == "cross-sell" && !r.reason.is_empty()));
     for pair in rows.windows(2).filter(|w| w[0].query == w[1].query) {
         assert!(pair[0].score >= pair[1].score && pair[0].item != pair[1].item, "{pair:?}");
@@ -242,6 +247,8 @@ fn a_history_file_adds_what_came_after_training() {
     let (log, summary) = read_event_log(&shop.scorer, &path, TimeUnit::Order, Default::default(), &NoProgress).unwrap();
     let got = (summary.n_baskets, summary.n_known_baskets, summary.n_anonymous, summary.n_unknown_lines);
     assert_eq!(got, (3, 2, 1, 2), "an anonymous basket counts for what sells");
+    let anonymous = log.baskets().filter(|basket| basket.time == Time(126 * DAY)).count();
+    assert_eq!(anonymous, 2, "the log has the anonymous basket beside that of `new`");
     let (mut reader, mut customer) = (CustomerReader::default(), Customer::default());
     let mut times = |id: &str| -> Vec<i64> {
         let id = ExternalIdRef::Text(id);
@@ -325,6 +332,45 @@ fn evaluation_refuses_what_cannot_be_measured() {
     assert!(error.to_string().contains("models.embeddings.enabled"), "{error}");
     let error = evaluate(&|c| c.evaluate.min_item_baskets = 1_000, EvaluateRequest::default()).unwrap_err();
     assert!(matches!(*error, Error::NoCases { n_test_baskets: 12, .. }), "{error}");
+    assert!(error.to_string().contains("lower [evaluate] min_item_baskets"), "{error}");
+}
+
+#[test]
+fn a_split_that_leaves_nothing_is_told_with_the_span_of_the_history() {
+    let shop = shop();
+    let mut dataset = Dataset::read(&shop.config, &[], Default::default(), &NoProgress).unwrap();
+    let refusals = |dataset: &Dataset, from: Option<&str>| {
+        let mut config = shop.config.clone();
+        config.evaluate.test_from = from.map(|text| TimeText::Text(text.into()));
+        let Err(cross_sell) = sidecart::evaluate(dataset, &config, EvaluateRequest::default(), &NoProgress) else {
+            panic!("{from:?} can be measured")
+        };
+        let Err(upsell) = sidecart::evaluate_upsell(dataset, &config, PropensityModel::Rates, &NoProgress) else {
+            panic!("{from:?} can be measured")
+        };
+        [cross_sell, upsell]
+    };
+    // Day 0 of the shop is 1970-01-01, its last is 1970-04-30.
+    for (from, needed) in [("1970-05-01", "test on"), ("1970-01-01", "train on"), ("1969-01-01", "train on")] {
+        for error in refusals(&dataset, Some(from)) {
+            assert_eq!(error.class(), ErrorClass::Caller);
+            let text = error.to_string();
+            let expected =
+                format!("test_from = {from} leaves no basket to {needed}: the history goes from 1970-01-01 to");
+            assert!(text.contains(&expected) && text.contains("1970-04-30"), "{text}");
+        }
+    }
+    let upsell = sidecart::evaluate_upsell(&dataset, &shop.config, PropensityModel::Rates, &NoProgress);
+    let Err(error) = upsell else { panic!("there is no ladder") };
+    assert!(matches!(error, Error::NoLadders { n_training_baskets: 1.. }), "{error}");
+
+    let ledger = &dataset.ledger;
+    dataset.ledger = ledger.filter(|basket| ledger.basket_times()[basket] == Time(7 * DAY));
+    for error in refusals(&dataset, None) {
+        assert_eq!(error.class(), ErrorClass::Data);
+        let text = error.to_string();
+        assert!(text.contains("all baskets have one time") && !text.contains("test_from"), "{text}");
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use sidecart::core::Progress;
 use sidecart::{Config, Dataset, EvaluateRequest};
 
 use super::{Session, print, propensity_model, source};
-use crate::args::{EvaluateArgs, KindArg};
+use crate::args::{EvaluateArgs, MeasuredKindArg};
 
 pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
-    let upsell = args.kind == KindArg::Upsell;
+    let upsell = args.kind == MeasuredKindArg::Upsell;
     // A wrong name is told before anything is read.
     let using = args.using.filter(|_| !upsell).map(source).transpose()?;
     let propensity = args.using.filter(|_| upsell).map(propensity_model).transpose()?.unwrap_or_default();

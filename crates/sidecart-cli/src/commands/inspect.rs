@@ -4,13 +4,13 @@ mod segment;
 use anyhow::{Result, bail};
 use serde_json::json;
 use sidecart::artifact::{Mode, ModelFiles};
-use sidecart::core::{ExternalIdRef, ItemId};
+use sidecart::core::ItemId;
 use sidecart::serve::upsell::RateCell;
 use sidecart::serve::{Error as ServeError, Scorer};
 
-use super::print;
+use super::{id_json, print, table_text};
 use crate::args::InspectArgs;
-use crate::format::{count, table};
+use crate::format::count;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     if args.verify {
@@ -54,9 +54,7 @@ fn overview(scorer: &Scorer, args: &InspectArgs) -> Result<()> {
         .take(args.k)
         .map(|f| vec![f.name.clone(), count(f.bytes), format!("{:016x}", f.xxh3)])
         .collect();
-    let mut out = Vec::new();
-    table(&mut out, &["file", "bytes", "checksum"], &rows)?;
-    text.push_str(&String::from_utf8_lossy(&out));
+    text.push_str(&table_text(&["file", "bytes", "checksum"], &rows)?);
     if manifest.files.len() > args.k {
         text.push_str(&format!("  and {} more files\n", manifest.files.len() - args.k));
     }
@@ -74,32 +72,27 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
     let id = |item: ItemId| model.items().get(item.0).to_string();
     let (neighbours, scores) = model.neighbours(item);
     if args.json {
-        let as_value = |id: ExternalIdRef<'_>| match id {
-            ExternalIdRef::Int(id) => json!(id),
-            ExternalIdRef::Text(id) => json!(id),
-        };
         let neighbours: Vec<_> = neighbours
             .iter()
             .zip(scores)
             .take(args.k)
-            .map(|(&i, s)| json!({ "item_id": as_value(model.items().get(i)), "score": s }))
+            .map(|(&i, s)| json!({ "item_id": id_json(model.items().get(i)), "score": s }))
             .collect();
         let associations: Vec<_> = model
             .associations(item)
             .take(args.k)
             .map(|a| {
-                json!({ "item_id": as_value(model.items().get(a.item.0)), "customers": a.n_customers,
+                json!({ "item_id": id_json(model.items().get(a.item.0)), "customers": a.n_customers,
                         "baskets": a.n_baskets, "lift": a.lift })
             })
             .collect();
         let facts = json!({
-            "item_id": as_value(model.items().get(item.0)), "name": model.name(item),
+            "item_id": id_json(model.items().get(item.0)), "name": model.name(item),
             "baskets": model.item_baskets()[item.index()], "customers": model.item_customers()[item.index()],
             "neighbours": neighbours, "associations": associations,
         });
         return print(&serde_json::to_string_pretty(&facts)?);
     }
-    let mut out = Vec::new();
     let mut text = format!(
         "{} ({}): in {} baskets of {} customers\n\nbought together more often than chance explains:\n",
         model.label(item),
@@ -120,39 +113,22 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
             ]
         })
         .collect();
-    if rows.is_empty() {
-        out.extend_from_slice(b"  nothing passes the test\n");
-    } else {
-        table(&mut out, &["item", "name", "customers", "baskets", "lift"], &rows)?;
-    }
-    text.push_str(&String::from_utf8_lossy(&out));
+    text.push_str(&match rows[..] {
+        [] => "  nothing passes the test\n".into(),
+        _ => table_text(&["item", "name", "customers", "baskets", "lift"], &rows)?,
+    });
     text.push_str("\nnearest items:\n");
-    out.clear();
     let rows: Vec<Vec<String>> = neighbours
         .iter()
         .zip(scores)
         .take(args.k)
         .map(|(&i, s)| vec![id(ItemId(i)), model.name(ItemId(i)).unwrap_or("").into(), format!("{s:.4}")])
         .collect();
-    if rows.is_empty() {
-        out.extend_from_slice(b"  none: too few baskets\n");
-    } else {
-        table(&mut out, &["item", "name", "score"], &rows)?;
-    }
-    text.push_str(&String::from_utf8_lossy(&out));
+    text.push_str(&match rows[..] {
+        [] => "  none: too few baskets\n".into(),
+        _ => table_text(&["item", "name", "score"], &rows)?,
+    });
     print(&text)
-}
-
-/// Aligned columns as text.
-fn table_text(header: &[&str], rows: &[Vec<String>]) -> Result<String> {
-    let mut out = Vec::new();
-    table(&mut out, header, rows)?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-/// A rate between 0 and 1 in per cent.
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
 }
 
 /// The ends of a rate's interval in per cent; nothing where no event was seen.

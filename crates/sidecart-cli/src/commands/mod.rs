@@ -7,16 +7,18 @@ mod demo;
 mod evaluate;
 mod inspect;
 mod recommend;
-mod recommend_upsell;
 mod train;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use serde_json::{Value, json};
+use sidecart::core::ExternalIdRef;
 use sidecart::data::ReadOptions;
 use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Mode, Source};
 
 use crate::args::{Args, Command, ModeArg, UsingArg};
+use crate::format::table;
 use crate::progress::Reporter;
 
 /// What every command needs.
@@ -91,6 +93,21 @@ fn wrong_using(using: UsingArg, names: &[&str]) -> anyhow::Error {
         expected: format!("one of {} for this --kind", names.join(", ")),
     }
     .into()
+}
+
+/// An external id as JSON, in the caller's own form.
+pub(crate) fn id_json(id: ExternalIdRef<'_>) -> Value {
+    match id {
+        ExternalIdRef::Int(id) => json!(id),
+        ExternalIdRef::Text(id) => json!(id),
+    }
+}
+
+/// Aligned columns as text.
+pub(crate) fn table_text(header: &[&str], rows: &[Vec<String>]) -> Result<String> {
+    let mut out = Vec::new();
+    table(&mut out, header, rows)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// Writes to stdout, the only place for results.

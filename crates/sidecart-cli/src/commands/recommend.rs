@@ -1,16 +1,43 @@
-use anyhow::Result;
-use serde_json::{Value, json};
-use sidecart::core::{Customer, EventLog, ExternalId, ExternalIdRef, ItemId, Time};
-use sidecart::data::config::TimeUnit;
-use sidecart::serve::{CustomerReader, Query, Reason, Scorer, Source};
-use sidecart::{BatchOptions, CROSS_SELL, default_time, expected_time, find_items, parse_time, read_event_log};
+mod asked;
+mod cross_sell;
+mod upsell;
 
-use super::{Session, print, recommend_upsell, source};
-use crate::args::{KindArg, RecommendArgs, TimeUnitArg};
-use crate::format::table;
-use sidecart::core::Progress;
+use std::path::Path;
+
+use anyhow::Result;
+use asked::Asked;
+use cross_sell::CrossSell;
+use serde_json::{Value, json};
+use sidecart::core::{EventLog, Progress};
+use sidecart::data::config::TimeUnit;
+use sidecart::serve::upsell::PropensityModel;
+use sidecart::serve::{Scorer, Source};
+use sidecart::{
+    BatchOptions, BatchSummary, CROSS_SELL, LogSummary, UPSELL, UpsellContext, UpsellOptions, read_event_log,
+};
+use upsell::Upsell;
+
+use super::{Session, print, propensity_model, source, wrong_using};
+use crate::args::{KindArg, RecommendArgs, TimeUnitArg, UsingArg};
+
+/// What is offered, and what answers.
+enum Kinds {
+    CrossSell { using: Source, log: Option<EventLog> },
+    Upsell { using: PropensityModel, context: UpsellContext },
+    Any { context: UpsellContext },
+}
+
+impl Kinds {
+    fn log(&self) -> Option<&EventLog> {
+        match self {
+            Self::CrossSell { log, .. } => log.as_ref(),
+            Self::Upsell { context, .. } | Self::Any { context } => context.log(),
+        }
+    }
+}
 
 pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
+    check_using(args)?;
     let scorer = Scorer::open(&args.model).map_err(sidecart::Error::from)?;
     let time_unit = match args.time_unit {
         TimeUnitArg::Order => TimeUnit::Order,
@@ -19,197 +46,194 @@ pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
     let log = match &args.history {
         None => None,
         Some(path) => {
-            let (log, s) = read_event_log(&scorer, path, time_unit, session.read, &session.progress)?;
-            session.progress.note(&format!(
-                "history: {} baskets since training; left out {} at or before its end, {} anonymous, {} lines of unknown items",
-                s.n_baskets, s.n_known_baskets, s.n_anonymous, s.n_unknown_lines
-            ));
+            let (log, summary) = read_event_log(&scorer, path, time_unit, session.read, &session.progress)?;
+            session.progress.note(&history_text(&summary));
             Some(log)
         }
     };
-    if args.kind == KindArg::Upsell {
-        return recommend_upsell::run(session, args, &scorer, log, time_unit);
+    let mut notes = Vec::new();
+    let context = |log| -> Result<UpsellContext> {
+        let plan = args.promotions.as_deref().map(|path| (path, time_unit));
+        Ok(UpsellContext::new(&scorer, log, plan, &session.progress)?)
+    };
+    let kinds = match args.kind {
+        KindArg::CrossSell => Kinds::CrossSell { using: source(args.using)?, log },
+        KindArg::Upsell => Kinds::Upsell { using: propensity_model(args.using)?, context: context(log)? },
+        KindArg::Any if scorer.model().upsell().is_none() => {
+            notes.push("the model has no upsell: cross-sell alone answers".to_owned());
+            Kinds::CrossSell { using: Source::Default, log }
+        }
+        KindArg::Any => Kinds::Any { context: context(log)? },
+    };
+    if let Kinds::CrossSell { .. } = kinds {
+        notes.extend(unused_options(args));
     }
     match (&args.queries, &args.output) {
         (Some(queries), Some(output)) => {
-            let options = BatchOptions {
-                k: args.k,
-                mode: args.mode.into(),
-                using: source(args.using)?,
-                exclude: args.exclude.clone(),
-                time_unit,
-            };
-            let done = sidecart::recommend_batch(&scorer, queries, log.as_ref(), output, &options, &session.progress)?;
-            let facts = json!({
-                "queries": done.n_queries, "offers": done.n_offers, "queries_without_offer": done.n_empty,
-                "queries_with_fewer_than_k": done.n_short,
-                "unknown_basket_items": done.n_unknown_items, "output": output,
-            });
-            if args.json {
-                return print(&facts.to_string());
-            }
-            print(&format!(
-                "{} offers for {} queries are in {} ({} queries without an offer, {} with fewer than {}, {} basket items unknown to the model)",
-                done.n_offers,
-                done.n_queries,
-                output.display(),
-                done.n_empty,
-                done.n_short,
-                args.k,
-                done.n_unknown_items
-            ))
+            notes.iter().for_each(|note| session.progress.note(note));
+            batch(session, args, &scorer, &kinds, (queries, output), time_unit)
         }
-        _ => one(session, args, &scorer, log.as_ref()),
+        _ => one(session, args, &scorer, &kinds, notes),
     }
 }
 
-fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, log: Option<&EventLog>) -> Result<()> {
-    let (basket, unknown) = find_items(scorer, &args.basket);
-    let (exclude, unknown_excluded) = find_items(scorer, &args.exclude);
-    let mut notes = Vec::new();
-    if !unknown.is_empty() {
-        notes.push(format!("not in the model, left out of the basket: {}", unknown.join(", ")));
+/// Refuses, before anything is read, a part of the model that does not answer for the kind.
+fn check_using(args: &RecommendArgs) -> Result<()> {
+    match args.kind {
+        KindArg::CrossSell => source(args.using).map(drop),
+        KindArg::Upsell => propensity_model(args.using).map(drop),
+        KindArg::Any if args.using == UsingArg::Default => Ok(()),
+        KindArg::Any => Err(wrong_using(args.using, &["default"])),
     }
-    if !unknown_excluded.is_empty() {
-        notes.push(format!("not in the model, nothing to exclude: {}", unknown_excluded.join(", ")));
-    }
-    let time = asked_at(args, scorer)?;
-    let mut customer = Customer::default();
-    let known = load(args, scorer, log, &mut customer, &mut notes)?;
-    let query = Query {
-        basket: &basket,
-        history: known.then_some(&customer.history),
-        time,
-        k: args.k,
-        mode: args.mode.into(),
-        using: source(args.using)?,
-        exclude: &exclude,
+}
+
+/// What was typed in vain where no upgrade is asked for.
+fn unused_options(args: &RecommendArgs) -> Option<String> {
+    let given = [
+        ("--segment", args.segment.is_some()),
+        ("--store", args.store.is_some()),
+        ("--promotions", args.promotions.is_some()),
+    ];
+    let unused: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+    let verb = if unused.len() == 1 { "acts" } else { "act" };
+    (!unused.is_empty()).then(|| format!("{} {verb} on upsell only: nothing here depends on it", unused.join(", ")))
+}
+
+/// What became of a history file, in one line.
+fn history_text(summary: &LogSummary) -> String {
+    format!(
+        "history: {} baskets since training, {} of them anonymous (they count for what sells, which upsell asks for, \
+         and belong to no customer's past); left out {} at or before its end and {} lines of unknown items",
+        summary.n_baskets, summary.n_anonymous, summary.n_known_baskets, summary.n_unknown_lines
+    )
+}
+
+fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds, notes: Vec<String>) -> Result<()> {
+    let mut asked = Asked::new(args, scorer, kinds.log())?;
+    asked.notes.extend(notes);
+    let add = |asked: &mut Asked, using| CrossSell::ask(args, scorer, asked, using);
+    let upgrade = |asked: &mut Asked, context, using| Upsell::ask(args, scorer, context, asked, using);
+    let (add, upgrade) = match kinds {
+        Kinds::CrossSell { using, .. } => (Some(add(&mut asked, *using)?), None),
+        Kinds::Upsell { using, context } => (None, Some(upgrade(&mut asked, context, *using)?)),
+        Kinds::Any { context } => {
+            (Some(add(&mut asked, Source::Default)?), Some(upgrade(&mut asked, context, PropensityModel::Default)?))
+        }
     };
-    let mut scratch = scorer.scratch();
-    let answer = scorer.recommend(&query, &mut scratch).map_err(sidecart::Error::from)?;
-    let offers: Vec<Offer> = answer
-        .offers
-        .iter()
-        .enumerate()
-        .map(|(at, offer)| {
-            let fallback = at >= answer.fallback_from;
-            let reason =
-                if fallback { scorer.explain_fallback(offer.item) } else { scorer.explain(&query, offer.item) };
-            Offer { item: offer.item, score: offer.score, reason, fallback }
-        })
-        .collect();
-    if offers.len() < args.k {
-        notes.push(format!("{} of {} answers: nothing else is left to offer", offers.len(), args.k));
-    }
     if args.json {
-        return print(&as_json(scorer, args, query.using, &offers, &notes).to_string());
+        let mut answer = json!({
+            "version": scorer.manifest().map(|m| m.version.to_string()),
+            "mode": sidecart::serve::Mode::from(args.mode),
+        });
+        let mut offers = Vec::new();
+        if let Some(add) = &add {
+            add.add_json(scorer, args, &mut answer, &mut offers);
+        }
+        if let Some(upgrade) = &upgrade {
+            upgrade.add_json(scorer, &mut answer, &mut offers);
+        }
+        answer["offers"] = json!(offers);
+        answer["notes"] = json!(asked.notes);
+        return print(&answer.to_string());
     }
-    for note in &notes {
+    for note in &asked.notes {
         session.progress.note(note);
     }
-    let mut header = vec!["rank", "item", "name", "score"];
-    if args.explain {
-        header.push("why");
+    let add = add.map(|add| add.to_text(scorer, args)).transpose()?;
+    let upgrade = upgrade.map(|upgrade| upgrade.to_text(scorer, args)).transpose()?;
+    match (add, upgrade) {
+        (Some(add), Some(upgrade)) => print(&format!("{CROSS_SELL}\n{add}\n{UPSELL}\n{upgrade}")),
+        (add, upgrade) => print(&add.or(upgrade).unwrap_or_default()),
     }
-    let rows: Vec<Vec<String>> = offers
-        .iter()
-        .enumerate()
-        .map(|(at, offer)| {
-            let mut row = vec![
-                (at + 1).to_string(),
-                scorer.model().items().get(offer.item.0).to_string(),
-                scorer.model().name(offer.item).unwrap_or("").to_owned(),
-                if offer.fallback { "fallback".to_owned() } else { format!("{:.4}", offer.score) },
-            ];
-            if args.explain {
-                row.push(offer.reason.text(scorer.model()));
-            }
-            row
-        })
-        .collect();
-    let mut out = Vec::new();
-    table(&mut out, &header, &rows)?;
-    print(&String::from_utf8_lossy(&out))
 }
 
-/// When the question is asked.
-pub(crate) fn asked_at(args: &RecommendArgs, scorer: &Scorer) -> Result<Time> {
-    let Some(text) = &args.at else { return Ok(default_time(scorer)) };
-    let clock = scorer.model().clock();
-    let time = parse_time(text, clock).ok_or_else(|| sidecart::Error::Setting {
-        key: "--at".into(),
-        got: text.clone(),
-        expected: expected_time(clock).into(),
-    })?;
-    Ok(time)
-}
-
-/// Loads the customer who was named; false where none was or nothing is known, which is noted.
-pub(crate) fn load(
+fn batch(
+    session: &Session,
     args: &RecommendArgs,
     scorer: &Scorer,
-    log: Option<&EventLog>,
-    customer: &mut Customer,
-    notes: &mut Vec<String>,
-) -> Result<bool> {
-    let Some(typed) = &args.customer else { return Ok(false) };
-    let mut reader = CustomerReader::default();
-    // A model's customer ids have one form; a typed number can be meant as either.
-    let as_text = ExternalIdRef::Text(typed);
-    let mut known = scorer.load_customer(as_text, log, &mut reader, customer).map_err(sidecart::Error::from)?;
-    if let (false, Ok(number)) = (known, typed.trim().parse()) {
-        let as_number = ExternalId::Int(number);
-        known = scorer.load_customer(as_number.as_ref(), log, &mut reader, customer).map_err(sidecart::Error::from)?;
+    kinds: &Kinds,
+    (queries, output): (&Path, &Path),
+    time_unit: TimeUnit,
+) -> Result<()> {
+    let progress = &session.progress;
+    let (k, mode, exclude) = (args.k, args.mode.into(), args.exclude.clone());
+    let done: Vec<(&str, BatchSummary)> = match kinds {
+        Kinds::CrossSell { using, log } => {
+            let options = BatchOptions { k, mode, using: *using, exclude, time_unit };
+            let done = sidecart::recommend_batch(scorer, queries, log.as_ref(), output, &options, progress)?;
+            vec![(CROSS_SELL, done)]
+        }
+        Kinds::Upsell { using, context } => {
+            let options = UpsellOptions { k, mode, using: *using, exclude, time_unit };
+            vec![(UPSELL, sidecart::upsell_batch(scorer, queries, context, output, &options, progress)?)]
+        }
+        Kinds::Any { context } => {
+            let options = BatchOptions { k, mode, using: Source::Default, exclude, time_unit };
+            let using = PropensityModel::Default;
+            let done = sidecart::any_batch(scorer, queries, context, output, &options, using, progress)?;
+            [CROSS_SELL, UPSELL].into_iter().zip(done).collect()
+        }
+    };
+    if args.json {
+        return print(&batch_json(&done, output).to_string());
     }
-    if !known {
-        notes.push(format!("nothing is known of customer {typed}: answered as for anyone"));
-    }
-    Ok(known)
+    let lines: Vec<String> = done.iter().map(|(kind, summary)| batch_text(kind, summary, k)).collect();
+    print(&format!("{}\nin {}", lines.join("\n"), output.display()))
 }
 
-struct Offer {
-    item: ItemId,
-    score: f32,
-    reason: Reason,
-    fallback: bool,
+fn batch_text(kind: &str, done: &BatchSummary, k: usize) -> String {
+    let stores = match done.n_unknown_stores {
+        0 => String::new(),
+        n => format!(", {n} with a store that no plan of promotions names"),
+    };
+    format!(
+        "{} offers of {kind} for {} queries ({} queries without one, {} with fewer than {k}, {} basket items unknown to \
+         the model{stores})",
+        done.n_offers, done.n_queries, done.n_empty, done.n_short, done.n_unknown_items
+    )
 }
 
-pub(crate) fn id_json(id: ExternalIdRef<'_>) -> Value {
-    match id {
-        ExternalIdRef::Int(id) => json!(id),
-        ExternalIdRef::Text(id) => json!(id),
-    }
-}
-
-fn as_json(scorer: &Scorer, args: &RecommendArgs, using: Source, offers: &[Offer], notes: &[String]) -> Value {
-    let items = scorer.model().items();
-    let offers: Vec<Value> = offers
-        .iter()
-        .enumerate()
-        .map(|(at, offer)| {
-            let mut row = json!({
-                "rank": at + 1,
-                "item_id": id_json(items.get(offer.item.0)),
-                "name": scorer.model().name(offer.item),
-                "score": offer.score,
-                "kind": CROSS_SELL,
-                "anchor_id": offer.reason.anchor().map(|a| id_json(items.get(a.0))),
-                "fallback": offer.fallback.then_some("popular"),
-                "reason": offer.reason.text(scorer.model()),
-            });
-            if let (true, Reason::BoughtTogether { evidence, .. }) = (args.explain, &offer.reason) {
-                row["evidence"] = json!({
-                    "customers": evidence.n_customers, "baskets": evidence.n_baskets, "lift": evidence.lift,
-                });
-            }
-            row
+/// The figures of one kind, or of each kind under its name.
+fn batch_json(done: &[(&str, BatchSummary)], output: &Path) -> Value {
+    let facts = |summary: &BatchSummary| {
+        json!({
+            "queries": summary.n_queries, "offers": summary.n_offers, "queries_without_offer": summary.n_empty,
+            "queries_with_fewer_than_k": summary.n_short, "unknown_basket_items": summary.n_unknown_items,
+            "queries_with_unknown_store": summary.n_unknown_stores,
         })
-        .collect();
-    json!({
-        "version": scorer.manifest().map(|m| m.version.to_string()),
-        "mode": sidecart::serve::Mode::from(args.mode),
-        "using": using,
-        "offers": offers,
-        "notes": notes,
-    })
+    };
+    let mut answer = match done {
+        [(_, summary)] => facts(summary),
+        several => several.iter().map(|(kind, summary)| (kind.replace('-', "_"), facts(summary))).collect(),
+    };
+    answer["output"] = json!(output);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_line_says_that_anonymous_baskets_count() {
+        let summary = LogSummary { n_baskets: 9, n_known_baskets: 4, n_anonymous: 2, n_unknown_lines: 7 };
+        let text = history_text(&summary);
+        assert!(text.contains("9 baskets since training, 2 of them anonymous (they count for what sells"), "{text}");
+        let (_, left_out) = text.split_once("left out").unwrap();
+        assert!(left_out.contains("4 at or before") && left_out.contains("7 lines"), "{text}");
+        assert!(!left_out.contains("anonymous"), "{text}");
+    }
+
+    #[test]
+    fn a_batch_of_two_kinds_has_figures_of_both() {
+        let add = BatchSummary { n_queries: 2, n_offers: 5, ..BatchSummary::default() };
+        let upgrade = BatchSummary { n_queries: 2, n_offers: 1, n_unknown_stores: 1, ..BatchSummary::default() };
+        let one = batch_json(&[(UPSELL, upgrade)], Path::new("a"));
+        assert_eq!((&one["offers"], &one["queries_with_unknown_store"]), (&json!(1), &json!(1)));
+        let both = batch_json(&[(CROSS_SELL, add), (UPSELL, upgrade)], Path::new("a"));
+        assert_eq!((&both["cross_sell"]["offers"], &both["upsell"]["offers"]), (&json!(5), &json!(1)));
+        assert_eq!(both["output"], json!("a"));
+        assert!(batch_text(UPSELL, &upgrade, 3).contains("1 with a store that no plan"));
+        assert!(!batch_text(CROSS_SELL, &add, 3).contains("store"));
+    }
 }

@@ -1,3 +1,5 @@
+mod upsell;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -30,14 +32,18 @@ pub(crate) fn run(session: &Session, args: &TrainArgs) -> Result<()> {
             "model": out, "version": version.to_string(), "baskets": dataset.ledger.n_baskets(),
             "items": dataset.catalogue.len(), "customers": dataset.ledger.customers().len(),
             "associations": trained.models.n_associations() / 2, "tuning": trained.tuning,
+            "upsell": upsell::as_json(trained.upsell.as_ref()),
         });
         return print(&facts.to_string());
     }
-    print(&summary(&dataset, &trained, &out.display().to_string(), &version.to_string()))
+    let mut text = summary(&dataset, &trained);
+    text.push_str(&upsell::lines(trained.upsell.as_ref(), config.upsell.enabled));
+    text.push_str(&format!("published: {}/{version} (live)", out.display()));
+    print(&text)
 }
 
-/// What was learned, in a few lines.
-pub(crate) fn summary(dataset: &Dataset, trained: &Trained, out: &str, version: &str) -> String {
+/// What was read and what was learned about what goes together, in a few lines.
+fn summary(dataset: &Dataset, trained: &Trained) -> String {
     let mut text = String::new();
     for (table, summary) in &dataset.summaries {
         text.push_str(&format!("{table}: {summary}\n"));
@@ -70,6 +76,5 @@ pub(crate) fn summary(dataset: &Dataset, trained: &Trained, out: &str, version: 
         }
         _ => text.push_str("mixture: starting weights, too few baskets to tune on\n"),
     }
-    text.push_str(&format!("published: {out}/{version} (live)"));
     text
 }

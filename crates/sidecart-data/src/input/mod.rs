@@ -2,6 +2,7 @@
 
 mod columns;
 mod customers;
+mod faults;
 mod files;
 mod ids;
 mod interner;
@@ -11,6 +12,7 @@ mod promotions;
 mod purchase_columns;
 mod purchases;
 mod queries;
+mod row_tasks;
 mod rows;
 mod shared_baskets;
 mod side_table;

@@ -1,19 +1,16 @@
 //! Phase one: validate every row and partition it by customer. Phase two is in `ledger::build`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use sidecart_core::Progress;
 
-use rayon::prelude::*;
-use sidecart_core::{Cancelled, Progress};
-
-use super::columns::BadValue;
-use super::files::{ParquetInput, RowRange, open_all};
+use super::files::{ParquetInput, open_all};
 use super::partitions::Partitions;
 use super::purchase_columns::{FileColumns, check_mapping, resolve_all};
-use super::rows::{Fault, Interners, RowReader};
+use super::row_tasks::{RowTask, RowTasks};
+use super::rows::{Interners, RowReader};
 use super::shared_baskets::first_conflict;
 use super::summary::{IngestSummary, Rule};
 use crate::config::{OnBadRow, PurchasesConfig};
-use crate::error::{Error, Result, RowPosition};
+use crate::error::{Error, Result};
 use crate::ledger::{Ledger, build};
 
 /// How to read, apart from what.
@@ -34,51 +31,29 @@ impl Default for ReadOptions {
 /// Bytes of the finished ledger per row, for the check against the memory cap.
 const LEDGER_BYTES_PER_ROW: u64 = 48;
 
-/// Rows of one task; a larger row group is read by several threads.
-const TASK_ROWS: u64 = 1 << 18;
-
 /// Validated rows after which a worker hands them over.
 const FLUSH_ROWS: usize = 1 << 16;
-
-/// A part of a row group.
-struct Task {
-    file: usize,
-    range: RowRange,
-}
 
 /// The shared state of one reading.
 struct Reading<'a> {
     config: &'a PurchasesConfig,
-    inputs: &'a [ParquetInput],
+    tasks: RowTasks<'a>,
     columns: &'a [FileColumns],
     interners: Interners,
     partitions: Partitions,
 }
 
 impl Reading<'_> {
-    fn read_task(&self, task: &Task, reader: &mut RowReader<'_>, progress: &dyn Progress) -> Result<IngestSummary> {
-        let (input, columns) = (&self.inputs[task.file], &self.columns[task.file]);
-        let mut summary = IngestSummary::default();
+    fn read_task(&self, task: RowTask, reader: &mut RowReader<'_>) -> Result<IngestSummary> {
+        let columns = &self.columns[task.file];
         let indexes = columns.indexes();
-        let mut first_row = input.rows_before(task.range.row_group) + task.range.start + 1;
-        for batch in input.read_range(task.range, &indexes)? {
-            if progress.is_cancelled() {
-                return Err(Cancelled.into());
-            }
-            let batch = batch?;
-            for fault in reader.read(&batch, &indexes, columns) {
-                let row = first_row + fault.row as u64;
-                let position = RowPosition { file: input.path.clone(), row_group: task.range.row_group, row };
-                self.bad_row(&mut summary, position, fault)?;
-            }
-            let n_rows = batch.num_rows() as u64;
-            first_row += n_rows;
-            summary.n_rows += n_rows;
-            progress.advance(n_rows);
+        let mut summary = self.tasks.read_batches(task, &indexes, |batch| {
+            let faults = reader.read(batch, &indexes, columns);
             if reader.n_out >= FLUSH_ROWS {
                 self.hand_over(reader)?;
             }
-        }
+            Ok(faults)
+        })?;
         self.hand_over(reader)?;
         reader.flush_counts(&mut summary);
         Ok(summary)
@@ -89,48 +64,11 @@ impl Reading<'_> {
         reader.out.iter_mut().enumerate().try_for_each(|(partition, rows)| self.partitions.append(partition, rows))
     }
 
-    fn bad_row(&self, summary: &mut IngestSummary, position: RowPosition, fault: Fault) -> Result<()> {
-        let Fault { column, bad: BadValue { value, problem, remedy }, .. } = fault;
-        match self.config.on_bad_row {
-            OnBadRow::Fail => Err(Error::BadRow { position: Box::new(position), column, value, problem, remedy }),
-            OnBadRow::Skip => {
-                summary.count_at(Rule::BadRow, || (position, format!("column `{column}`, value {value}: {problem}")));
-                Ok(())
-            }
-        }
-    }
-
-    /// Reads all rows, in parallel. The first bad row in file order is the one reported: a task
-    /// is left out only behind one that has failed.
-    fn read_all(&self, priced: bool, progress: &dyn Progress) -> Result<IngestSummary> {
-        let tasks: Vec<Task> = self
-            .inputs
-            .iter()
-            .enumerate()
-            .flat_map(|(file, input)| input.ranges(TASK_ROWS).map(move |range| Task { file, range }))
-            .collect();
-        let first_failed = AtomicUsize::new(usize::MAX);
-        let results: Vec<Result<IngestSummary>> = tasks
-            .par_iter()
-            .enumerate()
-            .map_init(
-                || RowReader::new(&self.interners, self.config.time_unit, priced),
-                |reader, (position, task)| {
-                    if first_failed.load(Ordering::Relaxed) < position {
-                        return Ok(IngestSummary::default());
-                    }
-                    let result = self.read_task(task, reader, progress);
-                    if result.is_err() {
-                        first_failed.fetch_min(position, Ordering::Relaxed);
-                    }
-                    result
-                },
-            )
-            .collect();
-        let mut summary = IngestSummary { n_files: self.inputs.len(), ..IngestSummary::default() };
-        for result in results {
-            summary.merge(result?);
-        }
+    fn read_all(&self, priced: bool) -> Result<IngestSummary> {
+        let reader = || RowReader::new(&self.interners, self.config.time_unit, priced);
+        let results = self.tasks.read_all(reader, |task, reader| self.read_task(task, reader))?;
+        let mut summary = IngestSummary { n_files: self.tasks.inputs.len(), ..IngestSummary::default() };
+        results.into_iter().for_each(|of_task| summary.merge(of_task));
         Ok(summary)
     }
 }
@@ -162,14 +100,14 @@ pub fn read_purchases(
     }
     let reading = Reading {
         config,
-        inputs: &inputs,
+        tasks: RowTasks { inputs: &inputs, on_bad_row: config.on_bad_row, progress },
         columns: &columns,
         interners: Interners::default(),
         partitions: Partitions::new(options.memory_bytes / 3),
     };
     let has_price = columns.iter().any(FileColumns::has_price);
     progress.begin("reading purchases", n_rows, "rows");
-    let read = reading.read_all(has_price, progress);
+    let read = reading.read_all(has_price);
     progress.end();
     let mut summary = read?;
     let n_spilled = reading.partitions.n_spilled();

@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use sidecart_core::{ExternalIdRef, Money, Quantity, mix64};
 
 use super::columns::{BadValue, Numbers, Times};
+use super::faults::Fault;
 use super::ids::for_each_id;
 use super::interner::{BasketKeys, Interner, LocalInterner};
 use super::partitions::{N_PARTITIONS, NO_PRICE, NONE, RowLine, RunHead, Runs};
@@ -17,14 +18,6 @@ pub(crate) struct Interners {
     pub(crate) items: Interner,
     pub(crate) customers: Interner,
     pub(crate) stores: Interner,
-}
-
-/// A row that breaks a rule.
-pub(crate) struct Fault {
-    /// Row of the batch.
-    pub(crate) row: usize,
-    pub(crate) column: String,
-    pub(crate) bad: BadValue,
 }
 
 /// Rows that a rule was applied to.

@@ -7,9 +7,10 @@ use arrow_array::ArrayRef;
 use sidecart_core::{ExternalId, ExternalIdRef, IdKind};
 
 use super::columns::{self, BadValue, Numbers, Times};
+use super::faults::Fault;
 use super::files::{ParquetInput, open_all};
 use super::ids::{for_each_id, id_kind};
-use super::summary::{IngestSummary, Rule};
+use super::summary::IngestSummary;
 use crate::config::{ColumnSpec, OnBadRow, SideTableConfig, TimeUnit, check_names};
 use crate::error::{Error, Result, RowPosition};
 
@@ -216,17 +217,9 @@ impl SideTable {
     /// Fails with the first bad row in file order, or counts all of them.
     pub(crate) fn settle(mut self) -> Result<IngestSummary> {
         let faults = std::mem::take(&mut self.faults);
-        for (row, (column, BadValue { value, problem, remedy })) in faults {
+        for (row, (column, bad)) in faults {
             let position = self.position(row);
-            match self.on_bad_row {
-                OnBadRow::Fail => {
-                    return Err(Error::BadRow { position: Box::new(position), column, value, problem, remedy });
-                }
-                OnBadRow::Skip => {
-                    let what = || (position, format!("column `{column}`, value {value}: {problem}"));
-                    self.summary.count_at(Rule::BadRow, what);
-                }
-            }
+            Fault { row, column, bad }.settle(self.on_bad_row, &mut self.summary, position)?;
         }
         Ok(self.summary)
     }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::EvalError;
+use crate::{EvalError, ranges};
 
 /// Settings of an evaluation; all of them change results.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct EvaluateParams {
 
 impl Default for EvaluateParams {
     fn default() -> Self {
-        Self { seed: 1, resamples: 1_000, min_cases: 20, few_cases: 50 }
+        Self { seed: 1, resamples: ranges::RESAMPLES, min_cases: 20, few_cases: 50 }
     }
 }
 
@@ -28,16 +28,11 @@ impl EvaluateParams {
     /// # Errors
     /// [`EvalError::Parameter`] for the first value out of range.
     pub fn check(&self) -> Result<(), EvalError> {
-        for (field, got, is_valid, expected) in [
-            ("resamples", self.resamples, self.resamples >= 100, "100 or more"),
+        ranges::check([
+            ranges::resamples(self.resamples),
             ("min_cases", self.min_cases, self.min_cases >= 1, "1 or more"),
             ("few_cases", self.few_cases, self.few_cases >= self.min_cases, "min_cases or more"),
-        ] {
-            if !is_valid {
-                return Err(EvalError::Parameter { field, got: got.to_string(), expected });
-            }
-        }
-        Ok(())
+        ])
     }
 }
 

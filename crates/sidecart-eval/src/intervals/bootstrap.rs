@@ -1,7 +1,7 @@
 use rayon::prelude::*;
-use sidecart_core::Rng;
 
 use super::Estimate;
+use super::percentile::{percentile_interval, resample_rng};
 
 /// Sums of case values by cluster: row = cluster (a customer), column = a measured quantity.
 ///
@@ -58,7 +58,7 @@ impl ClusterTable {
         let draws: Vec<Vec<f64>> = (0..n_resamples as u64)
             .into_par_iter()
             .map(|resample| {
-                let mut rng = Rng::new(seed ^ stream.rotate_left(32), resample);
+                let mut rng = resample_rng(seed, stream, resample);
                 let mut sums = vec![0.0; self.width];
                 for _ in 0..rows.len() {
                     add(&mut sums, rows[rng.below(rows.len())]);
@@ -93,7 +93,7 @@ impl Bootstrap {
     /// The interval is widened to hold the mean where skewed draws would leave it out.
     #[must_use]
     pub fn estimate(&self, column: usize) -> Estimate {
-        percentile_interval(self.means[column], self.draws.iter().map(|draw| draw[column]).collect())
+        percentile_interval(self.means[column], self.draws.iter().map(|draw| Some(draw[column])))
     }
 
     /// Mean of `column` minus mean of `base`, with the interval of the paired difference.
@@ -101,28 +101,15 @@ impl Bootstrap {
     pub fn difference(&self, column: usize, base: usize) -> Estimate {
         percentile_interval(
             self.means[column] - self.means[base],
-            self.draws.iter().map(|draw| draw[column] - draw[base]).collect(),
+            self.draws.iter().map(|draw| Some(draw[column] - draw[base])),
         )
     }
-}
-
-fn percentile_interval(value: f64, mut draws: Vec<f64>) -> Estimate {
-    draws.sort_unstable_by(f64::total_cmp);
-    Estimate { value, low: quantile(&draws, 0.025).min(value), high: quantile(&draws, 0.975).max(value) }
-}
-
-/// The quantile of sorted values at position p (n + 1) - 1, linear between neighbours.
-fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let last = sorted.len() - 1;
-    let position = (p * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, last as f64);
-    let below = position as usize;
-    let above = (below + 1).min(last);
-    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+    use sidecart_core::Rng;
 
     use super::*;
 
@@ -133,14 +120,6 @@ mod tests {
             cluster.iter().for_each(|&value| table.add_case([value, 1.0 - value]));
         }
         table
-    }
-
-    #[test]
-    fn quantiles_by_hand() {
-        let sorted: Vec<f64> = (1..=39).map(f64::from).collect();
-        assert_eq!((quantile(&sorted, 0.025), quantile(&sorted, 0.975)), (1.0, 39.0));
-        assert!((quantile(&sorted, 0.5) - 20.0).abs() < 1e-12);
-        assert_eq!(quantile(&[4.0], 0.025), 4.0);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Intervals: the cluster bootstrap for means and Wilson's interval for proportions.
 
 mod bootstrap;
+mod percentile;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::{Bootstrap, ClusterTable};
+pub(crate) use percentile::{percentile_interval, resample_rng};
 pub use wilson::wilson;
 
 /// A value with its 95 % interval; `low <= value <= high`.

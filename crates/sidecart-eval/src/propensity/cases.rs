@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use sidecart_core::Label;
 
 use super::TargetCases;
 use crate::EvalError;
@@ -10,33 +10,6 @@ use crate::EvalError;
 pub const MIN_UPGRADES: usize = 30;
 /// Different customers that an evaluation needs at least.
 pub const MIN_CUSTOMERS: usize = 10;
-
-/// What counts as an upgrade in the ladder of a case.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// The next purchase against the tier usually bought.
-    Repeat,
-    /// The next tier against the tier last owned, in ladders with few repeat buyers.
-    Replacement,
-    /// A first purchase in a higher tier.
-    TierShare,
-}
-
-impl Label {
-    /// All of them, in the order of report rows.
-    pub const ALL: [Self; 3] = [Self::Repeat, Self::Replacement, Self::TierShare];
-
-    /// The name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Repeat => "repeat",
-            Self::Replacement => "replacement",
-            Self::TierShare => "tier_share",
-        }
-    }
-}
 
 /// A proxy of price sensitivity known before the event.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::models::{GROUP_ECE_BINS, Orders};
-use super::resamples::{Resamples, interval};
+use super::resamples::Resamples;
 use super::sample::Sample;
 use super::{Label, UpsellInputs, UpsellParams};
-use crate::intervals::Estimate;
+use crate::intervals::{Estimate, percentile_interval};
 use crate::metrics::mean;
 use crate::report::build::{rounded, rounded_estimate, widen_at_the_ends};
 
@@ -116,7 +116,7 @@ fn measure(inputs: &UpsellInputs<'_>, name: &str, sample: &Sample, stream: u64, 
         [default.ece(weights), auc(&default), auc(&reference)]
     };
     let (plain, draws) = (draw(&vec![1.0; sample.n_clusters]), resamples.map(draw));
-    let estimate = |i: usize| Some(rounded_estimate(interval(plain[i]?, draws.iter().map(|draw| draw[i]))));
+    let estimate = |i: usize| Some(rounded_estimate(percentile_interval(plain[i]?, draws.iter().map(|draw| draw[i]))));
     row.ece = estimate(0);
     row.auc = estimate(1);
     row.reference_auc = estimate(2);

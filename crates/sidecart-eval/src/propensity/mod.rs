@@ -72,13 +72,14 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use cases::{Label, MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Sensitivity, UpgradeCases, UpsellInputs};
+pub use cases::{MIN_CUSTOMERS, MIN_UPGRADES, Predictions, Sensitivity, UpgradeCases, UpsellInputs};
 pub use groups::GroupRow;
 pub use models::{Differences, ModelRow};
 pub use params::UpsellParams;
 pub use ranked::Ranked;
 pub use report::{UpsellFacts, UpsellReport};
 pub use sensitivity::{FifthRow, SensitivityTable};
+pub use sidecart_core::Label;
 pub use suppression::SuppressionRow;
 pub use target_items::{TargetRow, TargetTable};
 pub use targets::{Rankings, TargetCases};

@@ -3,11 +3,11 @@ use serde::{Deserialize, Serialize};
 use super::metrics::{
     BinnedResiduals, ReliabilityBin, auc, average_precision, captured_gain, log_loss, qini, reliability, squared_error,
 };
-use super::resamples::{Resamples, interval};
+use super::resamples::Resamples;
 use super::sample::Sample;
 use super::{Predictions, Ranked, UpgradeCases, UpsellInputs, UpsellParams};
 use crate::Role;
-use crate::intervals::Estimate;
+use crate::intervals::{Estimate, percentile_interval};
 use crate::metrics::mean;
 use crate::report::build::{rounded, rounded_estimate};
 
@@ -142,14 +142,14 @@ pub(super) fn measure(inputs: &UpsellInputs<'_>, sample: &Sample, params: &Upsel
     (0..models.len())
         .map(|m| {
             let measured = |of: &dyn Fn(&Draw) -> Option<f64>| {
-                rounded_estimate(interval(value(of(&plain[m])), draws.iter().map(|draw| of(&draw[m]))))
+                rounded_estimate(percentile_interval(value(of(&plain[m])), draws.iter().map(|draw| of(&draw[m]))))
             };
             let gain = |share: usize| move |draw: &Draw| draw.gain.as_ref().map(|gain| gain[share]);
             let difference = |reference: usize| {
                 let paired = |of: &dyn Fn(&Draw) -> Option<f64>| {
                     let value = value(of(&plain[m])) - value(of(&plain[reference]));
                     let pairs = draws.iter().map(|draw| Some(of(&draw[m])? - of(&draw[reference])?));
-                    rounded_estimate(interval(value, pairs))
+                    rounded_estimate(percentile_interval(value, pairs))
                 };
                 Differences {
                     auc: paired(&|draw| draw.auc),

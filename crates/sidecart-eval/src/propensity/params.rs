@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::EvalError;
+use crate::{EvalError, ranges};
 
 /// Settings of an evaluation of upgrade probabilities; all of them change results.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct UpsellParams {
 
 impl Default for UpsellParams {
     fn default() -> Self {
-        Self { seed: 1, resamples: 1_000, reliability_bins: 10 }
+        Self { seed: 1, resamples: ranges::RESAMPLES, reliability_bins: 10 }
     }
 }
 
@@ -26,15 +26,10 @@ impl UpsellParams {
     /// # Errors
     /// [`EvalError::Parameter`] for the first value out of range.
     pub fn check(&self) -> Result<(), EvalError> {
-        for (field, got, is_valid, expected) in [
-            ("resamples", self.resamples, self.resamples >= 100, "100 or more"),
+        ranges::check([
+            ranges::resamples(self.resamples),
             ("reliability_bins", self.reliability_bins, (2..=100).contains(&self.reliability_bins), "2 to 100"),
-        ] {
-            if !is_valid {
-                return Err(EvalError::Parameter { field, got: got.to_string(), expected });
-            }
-        }
-        Ok(())
+        ])
     }
 }
 

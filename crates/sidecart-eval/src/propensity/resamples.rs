@@ -1,7 +1,6 @@
 use rayon::prelude::*;
-use sidecart_core::Rng;
 
-use crate::intervals::Estimate;
+use crate::intervals::{Estimate, percentile_interval, resample_rng};
 
 /// Draws of whole customers with replacement, as a weight per customer.
 ///
@@ -25,7 +24,7 @@ impl Resamples {
                 || vec![0.0; self.n_clusters],
                 |weights, resample| {
                     weights.fill(0.0);
-                    let mut rng = Rng::new(self.seed ^ self.stream.rotate_left(32), resample);
+                    let mut rng = resample_rng(self.seed, self.stream, resample);
                     for _ in 0..self.n_clusters {
                         weights[rng.below(self.n_clusters)] += 1.0;
                     }
@@ -47,31 +46,14 @@ impl Resamples {
             }
             (below > 0.0).then(|| above / below)
         };
-        Some(interval(ratio(None)?, self.map(|weights| ratio(Some(weights)))))
+        Some(percentile_interval(ratio(None)?, self.map(|weights| ratio(Some(weights)))))
     }
-}
-
-/// A value with the 95 % percentile interval of its draws, widened to hold the value.
-///
-/// Draws in which the measure does not exist are left out.
-pub(super) fn interval(value: f64, draws: impl IntoIterator<Item = Option<f64>>) -> Estimate {
-    let mut draws: Vec<f64> = draws.into_iter().flatten().collect();
-    draws.sort_unstable_by(f64::total_cmp);
-    let end = |p: f64| quantile(&draws, p).unwrap_or(value);
-    Estimate { value, low: end(0.025).min(value), high: end(0.975).max(value) }
-}
-
-/// The quantile of sorted values at position p (n + 1) - 1, linear between neighbours.
-fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let position = (p * (sorted.len() + 1) as f64 - 1.0).clamp(0.0, last as f64);
-    let below = position as usize;
-    let above = (below + 1).min(last);
-    Some(sorted[below] + (position - below as f64) * (sorted[above] - sorted[below]))
 }
 
 #[cfg(test)]
 mod tests {
+    use sidecart_core::Rng;
+
     use super::*;
     use crate::intervals::ClusterTable;
 
@@ -96,7 +78,6 @@ mod tests {
     fn nothing_to_divide_by_is_nothing() {
         let resamples = Resamples { seed: 1, stream: 0, n_resamples: 100, n_clusters: 2 };
         assert_eq!(resamples.ratio(&[(0.0, 0.0), (1.0, 0.0)]), None);
-        assert_eq!(interval(0.5, [None, None]), Estimate { value: 0.5, low: 0.5, high: 0.5 });
     }
 
     #[test]

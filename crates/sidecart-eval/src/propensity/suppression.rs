@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::metrics::equal_mass_bins;
-use super::resamples::{Resamples, interval};
+use super::resamples::Resamples;
 use super::sample::Sample;
 use super::{UpgradeCases, UpsellParams};
-use crate::intervals::Estimate;
+use crate::intervals::{Estimate, percentile_interval};
 use crate::report::build::{rounded, rounded_estimate};
 
 /// Share of cases that get an offer, with or without a suppressed group.
@@ -168,8 +168,9 @@ pub(super) fn measure(
         Resamples { seed: params.seed, stream: STREAM, n_resamples: params.resamples, n_clusters: sample.n_clusters };
     let draws = resamples.map(changes);
     for (i, row) in rows.iter_mut().enumerate() {
-        let estimate =
-            |which: usize| Some(rounded_estimate(interval(plain[i][which]?, draws.iter().map(|draw| draw[i][which]))));
+        let estimate = |which: usize| {
+            Some(rounded_estimate(percentile_interval(plain[i][which]?, draws.iter().map(|draw| draw[i][which]))))
+        };
         row.list_gain = estimate(0);
         row.net_gain = net_gains.and_then(|_| estimate(1));
     }

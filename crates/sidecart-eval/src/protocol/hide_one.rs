@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use sidecart_core::{CustomerId, ItemId, Time, mix64};
 
 use super::ProtocolFacts;
-use crate::{Case, CaseSet, EvalError, Vocabulary};
+use crate::{Case, CaseSet, EvalError, Vocabulary, ranges};
 
 /// Settings of [`hide_one`]; all of them change results.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -31,16 +31,12 @@ impl HideOneParams {
     /// # Errors
     /// [`EvalError::Parameter`] for the first value out of range.
     pub fn check(&self) -> Result<(), EvalError> {
-        for (field, got) in [
-            ("min_item_baskets", self.min_item_baskets as usize),
-            ("max_cases", self.max_cases),
-            ("head_items", self.head_items),
-        ] {
-            if got == 0 {
-                return Err(EvalError::Parameter { field, got: got.to_string(), expected: "1 or more" });
-            }
-        }
-        Ok(())
+        let at_least_one = |field, got: usize| (field, got, got >= 1, "1 or more");
+        ranges::check([
+            at_least_one("min_item_baskets", self.min_item_baskets as usize),
+            at_least_one("max_cases", self.max_cases),
+            at_least_one("head_items", self.head_items),
+        ])
     }
 }
 

@@ -9,17 +9,7 @@ impl Report {
     /// inline SVG with a text for readers who cannot see them.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let mut body = format!("<h1>Offline evaluation</h1>\n<p class=\"lead\">{}</p>\n", escape(&self.summary()));
-        let mut facts = String::new();
-        for line in self.fact_lines() {
-            facts.push_str(&format!("<p class=\"faint\">{}.</p>\n", escape(&capitalised(&line))));
-        }
-        body.push_str(&facts);
-        if !self.warnings.is_empty() {
-            let items: String =
-                self.warnings.iter().map(|warning| format!("<li>{}</li>\n", escape(&capitalised(warning)))).collect();
-            body.push_str(&format!("<ul class=\"warn\" aria-label=\"Warnings\">\n{items}</ul>\n"));
-        }
+        let mut body = opening("Offline evaluation", &self.summary(), &self.fact_lines(), &self.warnings);
         if let Some(plot) = forest_plot(self) {
             body.push_str("<h2>HR@10 with 95&nbsp;% intervals</h2>\n");
             body.push_str(&plot);
@@ -32,16 +22,7 @@ impl Report {
             body.push_str(&segment_bars(self));
             body.push_str(&table(&self.segment_grid(), None));
         }
-        body.push_str("<h2>What the columns mean</h2>\n<dl>\n");
-        for (term, words) in self.legend() {
-            body.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(term), escape(&words)));
-        }
-        body.push_str("</dl>\n");
-        format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width, initial-scale=1\">\n<title>Sidecart: offline evaluation</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-        )
+        page("offline evaluation", &[STYLE], body, &self.legend())
     }
 
     /// The result in one or two sentences.
@@ -84,6 +65,36 @@ impl Report {
             table(&self.slice_grid(slice_idx, slice), best)
         )
     }
+}
+
+/// The top of a page: what it is about, its result, where the cases come from, and the warnings.
+pub(crate) fn opening(title: &str, summary: &str, facts: &[String], warnings: &[String]) -> String {
+    let mut body = format!("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(title), escape(summary));
+    for line in facts {
+        body.push_str(&format!("<p class=\"faint\">{}.</p>\n", escape(&capitalised(line))));
+    }
+    if !warnings.is_empty() {
+        let items: String =
+            warnings.iter().map(|warning| format!("<li>{}</li>\n", escape(&capitalised(warning)))).collect();
+        body.push_str(&format!("<ul class=\"warn\" aria-label=\"Warnings\">\n{items}</ul>\n"));
+    }
+    body
+}
+
+/// A whole page: the body, then what its terms mean.
+pub(crate) fn page(title: &str, styles: &[&str], mut body: String, legend: &[(&'static str, String)]) -> String {
+    body.push_str("<h2>What the columns mean</h2>\n<dl>\n");
+    for (term, words) in legend {
+        body.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(term), escape(words)));
+    }
+    body.push_str("</dl>\n");
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>Sidecart: {}</title>\n<style>\n{}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        escape(title),
+        styles.concat()
+    )
 }
 
 /// A table with the first row as header and the first column as names; the row of the name

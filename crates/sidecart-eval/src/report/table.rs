@@ -6,26 +6,15 @@ impl Report {
     /// The report as aligned text for a terminal, with a legend.
     #[must_use]
     pub fn to_table(&self) -> String {
-        let mut lines = self.fact_lines();
+        let mut text = TextPage::new(self.fact_lines());
         let blocks = self.slices.iter().enumerate().filter(|(_, slice)| slice.kind != SliceKind::Segment);
         for (slice_idx, slice) in blocks {
-            lines.push(String::new());
-            lines.push(slice_heading(slice));
-            lines.extend(align(&self.slice_grid(slice_idx, slice)));
+            text.block(slice_heading(slice), &[], &self.slice_grid(slice_idx, slice));
         }
         if self.slices.iter().any(|slice| slice.kind == SliceKind::Segment) {
-            lines.push(String::new());
-            lines.push("HR@10 by segment".into());
-            lines.extend(align(&self.segment_grid()));
+            text.block("HR@10 by segment".into(), &[], &self.segment_grid());
         }
-        lines.push(String::new());
-        lines.extend(self.legend().into_iter().map(|(term, words)| format!("{term:<12}{words}")));
-        if !self.warnings.is_empty() {
-            lines.push(String::new());
-            lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
-        }
-        lines.push(String::new());
-        lines.join("\n")
+        text.finish(&self.legend(), &self.warnings)
     }
 
     /// Where the cases come from, a sentence a line.
@@ -92,8 +81,39 @@ fn slice_heading(slice: &SliceFacts) -> String {
     format!("{} ({} cases{care})", slice.title(), count(slice.n_cases))
 }
 
+/// A report as text, from the facts at its top to the warnings at its end.
+pub(crate) struct TextPage {
+    lines: Vec<String>,
+}
+
+impl TextPage {
+    pub(crate) fn new(facts: Vec<String>) -> Self {
+        Self { lines: facts }
+    }
+
+    /// Adds a table with its title and what is to be said of it.
+    pub(crate) fn block(&mut self, title: String, notes: &[String], grid: &[Vec<String>]) {
+        self.lines.extend([String::new(), title]);
+        self.lines.extend_from_slice(notes);
+        self.lines.extend(align(grid));
+    }
+
+    /// Adds the legend and the warnings; all of the text.
+    pub(crate) fn finish(mut self, legend: &[(&'static str, String)], warnings: &[String]) -> String {
+        let width = legend.iter().map(|(term, _)| term.chars().count()).max().unwrap_or(0) + 2;
+        self.lines.push(String::new());
+        self.lines.extend(legend.iter().map(|(term, words)| format!("{term:<width$}{words}")));
+        if !warnings.is_empty() {
+            self.lines.push(String::new());
+            self.lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+        }
+        self.lines.push(String::new());
+        self.lines.join("\n")
+    }
+}
+
 /// Pads columns to equal width: the first to the left, the others to the right.
-pub(crate) fn align(grid: &[Vec<String>]) -> Vec<String> {
+fn align(grid: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| grid.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..grid[0].len()).map(width).collect();
     grid.iter()
@@ -110,6 +130,15 @@ pub(crate) fn align(grid: &[Vec<String>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terms_line_up_below_the_tables() {
+        let mut text = TextPage::new(vec!["2 cases".into()]);
+        text.block("All".into(), &["one note".into()], &[vec!["a".into(), "1".into()]]);
+        let legend = [("±", "margin".to_owned()), ("HR@10", "hits".to_owned())];
+        let expected = "2 cases\n\nAll\none note\n  a  1\n\n±      margin\nHR@10  hits\n\nwarning: few\n";
+        assert_eq!(text.finish(&legend, &["few".into()]), expected);
+    }
 
     #[test]
     fn columns_line_up_by_characters() {

@@ -371,15 +371,22 @@ impl UpsellModel {
         let n_above = situation.n_above();
         // Whoever buys a ladder again and again is asked about the next purchase, whatever others do.
         let regime = self.regime(&situation);
-        let label = if regime == Regime::Established { Label::Repeat } else { label };
+        let label = match label {
+            _ if regime == Regime::Established => Label::Repeat,
+            // Whoever owns a tier is not making a first purchase.
+            Label::TierShare if !situation.records.is_empty() => Label::Replacement,
+            label => label,
+        };
         let kind = match (label, regime) {
-            (Label::Repeat, Regime::Sparse) if !situation.records.is_empty() => RateKind::Sparse,
+            (Label::Repeat, Regime::Mixed | Regime::Few) if !situation.records.is_empty() => RateKind::Sparse,
+            (Label::Replacement, _) if self.ladders.ladder(row.ladder).label != Label::Replacement => RateKind::Sparse,
             _ => RateKind::from(label),
         };
-        let situation = Situation { tier_rate: self.rates.feature_rate(kind, tier), ..situation };
+        let asked = if regime == Regime::Established { RateKind::Repeat } else { RateKind::Sparse };
+        let situation = Situation { tier_rate: self.rates.feature_rate(asked, tier), ..situation };
         let rate = self.rates.rate(kind, segment, tier);
         let (propensity, using) =
-            self.propensity(query.using, (label, regime), rate, segment, &situation, &mut scratch.features);
+            self.propensity(query.using, (label, kind, regime), rate, segment, &situation, &mut scratch.features);
         let upgrade = Upgrade {
             anchor: row.item,
             ladder: row.ladder,
@@ -402,7 +409,7 @@ impl UpsellModel {
     fn propensity(
         &self,
         using: PropensityModel,
-        (label, regime): (Label, Regime),
+        (label, kind, regime): (Label, RateKind, Regime),
         rate: f64,
         segment: Option<u16>,
         situation: &Situation<'_>,
@@ -410,16 +417,19 @@ impl UpsellModel {
     ) -> (f64, PropensityModel) {
         let n = situation.records.len();
         let chain = match label {
+            _ if kind == RateKind::Sparse => own_rate(rate, situation.n_above(), n, self.settings.own_strength),
             Label::Repeat => own_rate(rate, situation.n_above(), n, self.settings.own_strength),
             Label::Replacement | Label::TierShare => rate,
         };
         let plan = situation.promoted.is_some();
+        let rates_know = kind == RateKind::Replacement && !self.settings.replacements_learned;
         let model = match using {
+            PropensityModel::Default if label == Label::Replacement && rates_know => PropensityModel::Rates,
             PropensityModel::Default if plan => self.settings.propensity_with_promotions,
             PropensityModel::Default => self.settings.propensity,
             asked => asked,
         };
-        if label != Label::Repeat || n == 0 || model == PropensityModel::Rates {
+        if n == 0 || model == PropensityModel::Rates {
             return (chain, PropensityModel::Rates);
         }
         situation.features(features);
@@ -435,8 +445,7 @@ impl UpsellModel {
     /// How much of a past a situation has.
     #[must_use]
     pub fn regime(&self, situation: &Situation<'_>) -> Regime {
-        let enough = situation.records.len() >= self.settings.min_records as usize;
-        if enough && situation.usual().share >= self.settings.min_share { Regime::Established } else { Regime::Sparse }
+        Regime::of(situation.records.len(), situation.usual().share, self.settings.min_records, self.settings.min_share)
     }
 
     fn rank_targets(
@@ -458,14 +467,16 @@ impl UpsellModel {
         };
         situation.candidates(self.settings.min_price_ratio, candidates);
         let blocked = |item: ItemId| query.exclude.contains(&item) || query.basket.contains(&item);
-        let bought = |item: ItemId| {
-            query.mode == Mode::Discovery
-                && query.customer.is_some_and(|c| c.history.as_of(query.time).any(|b| b.items.contains(&item)))
-        };
-        candidates.retain(|&row| {
-            let item = self.ladders.row(row).item;
-            !blocked(item) && !bought(item)
-        });
+        candidates.retain(|&row| !blocked(self.ladders.row(row).item));
+        if query.mode == Mode::Discovery {
+            // Of this ladder the past holds every line before the period; what was bought since counts too.
+            candidates.retain(|&row| past.own(row).0 == 0);
+            let recent = query.customer.into_iter().flat_map(|c| c.history.as_of(query.time));
+            let recent = recent.take_while(|basket| self.periods.of(basket.time) >= moment.period);
+            for row in recent.flat_map(|basket| basket.items).filter_map(|&item| self.ladders.row_of(item)) {
+                candidates.retain(|&candidate| candidate != row);
+            }
+        }
         let model = self.targets.get(query.mode, upgrade.knows_promotions);
         let planned =
             moment.plan.filter(|_| upgrade.knows_promotions).map(|plan| plan.at(query.store, moment.plan_period));

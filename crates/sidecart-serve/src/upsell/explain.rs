@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use super::{Gain, Label, RateCell, Upgrade, UpsellModel, UpsellOffer};
 
 impl Upgrade {
@@ -25,31 +23,27 @@ impl Upgrade {
     pub fn text(&self, model: &UpsellModel) -> String {
         let ladder = &model.ladders.ladder(self.ladder).name;
         let percent = 100.0 * self.propensity;
-        let mut text = format!("tier {} of {} of {ladder}: ", self.level + 1, self.n_levels);
         let said = match self.label {
-            Label::Repeat => write!(text, "{percent:.1} % go up at their next purchase (repeat"),
-            Label::Replacement => write!(text, "{percent:.1} % go up when they replace it (replacement"),
-            Label::TierShare => {
-                write!(text, "{percent:.1} % of first purchases are in higher tiers (tier_share, no upgrade rate")
-            }
+            Label::Repeat => "go up at their next purchase (repeat",
+            Label::Replacement => "go up when they replace it (replacement",
+            Label::TierShare => "of first purchases are in higher tiers (tier_share, no upgrade rate",
         };
         let rate = self.rate(model);
-        let counted = write!(text, ", {} of {} by {} customers", rate.upgrades, rate.events, rate.customers);
-        let segment = match self.segment_rate(model).filter(|(_, rate)| rate.events > 0) {
-            None => Ok(()),
-            Some((name, rate)) => write!(
-                text,
-                "; segment {name} {:.1} %, {:.1}-{:.1}",
-                100.0 * rate.rate,
-                100.0 * rate.low,
-                100.0 * rate.high
-            ),
-        };
-        let own = match self.n_records {
-            0 => Ok(()),
-            n => write!(text, "; this customer bought higher {} of {n} times", self.n_above),
-        };
-        debug_assert!([said, counted, segment, own].iter().all(Result::is_ok), "texts grow without limit");
+        let mut text = format!(
+            "tier {} of {} of {ladder}: {percent:.1} % {said}, {} of {} by {} customers",
+            self.level + 1,
+            self.n_levels,
+            rate.upgrades,
+            rate.events,
+            rate.customers
+        );
+        if let Some((name, rate)) = self.segment_rate(model).filter(|(_, rate)| rate.events > 0) {
+            let [rate, low, high] = [rate.rate, rate.low, rate.high].map(|share| 100.0 * share);
+            text.push_str(&format!("; segment {name} {rate:.1} %, {low:.1}-{high:.1}"));
+        }
+        if self.n_records > 0 {
+            text.push_str(&format!("; this customer bought higher {} of {} times", self.n_above, self.n_records));
+        }
         text.push(')');
         text
     }

@@ -26,7 +26,7 @@ pub const TRAITS: [&str; N_TRAITS] = [
 pub const N_TRAITS: usize = 14;
 
 /// Number of features of an upgrade.
-pub const N_FEATURES: usize = 30 + N_TRAITS + 2 * MAX_PROMOTION_KINDS;
+pub const N_FEATURES: usize = 31 + N_TRAITS + 2 * MAX_PROMOTION_KINDS;
 
 /// Where the promotion features begin; a model without promotion context stops before them.
 pub const PROMOTION_FEATURES: usize = N_FEATURES - 2 * MAX_PROMOTION_KINDS;
@@ -57,6 +57,7 @@ pub const FEATURES: [&str; N_FEATURES] = {
         "relative_level",
         "tiers_above",
         "anchor_private_label",
+        "tier_private_label",
         "log_anchor_price",
         "market_above",
         "market_here",
@@ -227,6 +228,7 @@ impl Situation<'_> {
             f64::from(anchor_tier - tiers.start) / f64::from(top - tiers.start),
             f64::from(top - anchor_tier),
             flag(anchor_row.private_label),
+            f64::from(ladders.private_share(anchor_tier)),
             log_ratio(anchor_row.price, Money(Money::SCALE)),
             share_above,
             (here + 1.0) / (all + 2.0),

@@ -1,6 +1,6 @@
 use sidecart_core::{ItemId, Money};
 
-/// "No such row."
+/// "No such row", "no ladder".
 pub const NONE: u32 = u32::MAX;
 /// Most tiers of one ladder.
 pub const MAX_TIERS: usize = 16;
@@ -54,6 +54,7 @@ pub struct LadderTable {
     row_tiers: Vec<u32>,
     tier_rows: Vec<u32>,
     ladder_tiers: Vec<u32>,
+    private_shares: Vec<f32>,
     ladders: Vec<LadderInfo>,
 }
 
@@ -101,6 +102,8 @@ impl LadderTable {
                 if at == begin {
                     return Err(format!("tier {level} of ladder {ladder} has no item"));
                 }
+                let private = rows[begin..at].iter().filter(|r| r.private_label).count();
+                table.private_shares.push(private as f32 / (at - begin) as f32);
             }
             table.ladder_tiers.push(table.tier_rows.len() as u32);
         }
@@ -183,6 +186,13 @@ impl LadderTable {
     #[must_use]
     pub fn tiers_of(&self, ladder: u32) -> std::ops::Range<u32> {
         self.ladder_tiers[ladder as usize]..self.ladder_tiers[ladder as usize + 1]
+    }
+
+    /// Share of a tier's items that are the shop's own brand, 0..=1.
+    #[inline]
+    #[must_use]
+    pub fn private_share(&self, tier: u32) -> f32 {
+        self.private_shares[tier as usize]
     }
 
     /// The rows of a tier.

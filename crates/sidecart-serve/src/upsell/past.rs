@@ -59,8 +59,8 @@ impl MainItems {
         if let [(row, _)] = self.lines[..] {
             return Some(row);
         }
-        // Stable: equal rows keep their order, so the sums are the same for the same past.
-        self.lines.sort_by_key(|&(row, _)| row);
+        // Of equal rows the smallest amount first, so that sums do not depend on the order of lines.
+        self.lines.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         self.lines.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             kept.1 += if same { next.1 } else { 0.0 };

@@ -3,8 +3,8 @@ use sidecart_core::{Clock, MICROS_PER_DAY, Time};
 /// Cuts time into periods of equal length, in which a customer's purchases of a ladder count as
 /// one.
 ///
-/// Periods of whole weeks begin on Monday at the hour at which the shop's day begins. Where times are a bare order a period is so
-/// many steps of it; without times everything lies in one period.
+/// Periods of whole weeks begin on Monday at the hour at which the shop's day begins. Where times
+/// are a bare order a period is so many steps of it; without times everything lies in one period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Periods {
     length: i64,

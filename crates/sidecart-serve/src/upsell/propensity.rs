@@ -8,20 +8,35 @@ use crate::trees::TreeEnsemble;
 pub enum Regime {
     /// Enough records, mostly of one tier.
     Established,
-    /// Few records, or no usual tier.
-    Sparse,
+    /// Enough records, of several tiers.
+    Mixed,
+    /// Few records.
+    Few,
 }
 
 impl Regime {
-    /// Both, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Established, Self::Sparse];
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Established, Self::Mixed, Self::Few];
+
+    /// The regime of a customer with so many records, of which the usual tier has a share.
+    #[must_use]
+    pub fn of(n_records: usize, usual_share: f64, min_records: u32, min_share: f64) -> Self {
+        if n_records < min_records as usize {
+            Self::Few
+        } else if usual_share >= min_share {
+            Self::Established
+        } else {
+            Self::Mixed
+        }
+    }
 
     /// The name in files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Established => "established",
-            Self::Sparse => "sparse",
+            Self::Mixed => "mixed",
+            Self::Few => "few",
         }
     }
 }
@@ -108,18 +123,18 @@ impl<M: Propensity> Calibrated<M> {
 /// The models of one kind: for each regime, without and with promotion context.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Family<M> {
-    models: [Option<Calibrated<M>>; 4],
+    models: [Option<Calibrated<M>>; 2 * Regime::ALL.len()],
 }
 
 impl<M> Default for Family<M> {
     fn default() -> Self {
-        Self { models: [None, None, None, None] }
+        Self { models: [const { None }; 2 * Regime::ALL.len()] }
     }
 }
 
 impl<M> Family<M> {
     /// Number of variants.
-    pub const N: usize = 4;
+    pub const N: usize = 2 * Regime::ALL.len();
 
     /// Position of a variant.
     fn at(regime: Regime, promotions: bool) -> usize {
@@ -199,11 +214,11 @@ mod tests {
     #[test]
     fn without_a_plan_the_model_without_promotions_answers() {
         let mut family = Family::default();
-        assert!(family.is_empty() && family.get(Regime::Sparse, true).is_none());
-        family.set(Regime::Sparse, false, model(1.0));
-        assert_eq!(family.get(Regime::Sparse, true), family.get(Regime::Sparse, false));
-        family.set(Regime::Sparse, true, model(2.0));
-        assert_ne!(family.get(Regime::Sparse, true), family.get(Regime::Sparse, false));
+        assert!(family.is_empty() && family.get(Regime::Few, true).is_none());
+        family.set(Regime::Few, false, model(1.0));
+        assert_eq!(family.get(Regime::Few, true), family.get(Regime::Few, false));
+        family.set(Regime::Few, true, model(2.0));
+        assert_ne!(family.get(Regime::Few, true), family.get(Regime::Few, false));
         assert_eq!(family.iter().count(), 2);
         assert!(family.get(Regime::Established, true).is_none());
     }

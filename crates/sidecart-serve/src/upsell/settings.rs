@@ -2,42 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sidecart_core::Clock;
+pub use sidecart_core::Label;
 
 use super::Periods;
-
-/// What a ladder's probability is a probability of.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// The customer's main item of the next period with a purchase in the ladder is in a higher
-    /// tier than usual.
-    Repeat,
-    /// The next item bought in the ladder is in a higher tier than the one owned.
-    Replacement,
-    /// Share of higher tiers among first purchases; no rate of upgrades.
-    TierShare,
-}
-
-impl Label {
-    /// All labels in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Repeat, Self::Replacement, Self::TierShare];
-
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Repeat => "repeat",
-            Self::Replacement => "replacement",
-            Self::TierShare => "tier_share",
-        }
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The part of the model that says how probable an upgrade is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -96,6 +63,9 @@ pub struct UpsellSettings {
     pub propensity: PropensityModel,
     /// The same where a plan of promotions is known.
     pub propensity_with_promotions: PropensityModel,
+    /// Whether `propensity` also answers on ladders whose label is replacement for customers with
+    /// records there; the rates do otherwise.
+    pub replacements_learned: bool,
     /// Kinds of promotion that training knew, the most frequent first; see
     /// [`PromotionKinds`](super::PromotionKinds).
     pub promotion_kinds: Vec<String>,

@@ -4,8 +4,8 @@ use sidecart_core::ln;
 use sidecart_data::Labels;
 
 use super::prices::Prices;
-use super::tiers::{self, MAX_TIERS};
 use super::{Draft, LadderParams};
+use super::{MAX_TIERS, tiers};
 use crate::catalogue::Catalogue;
 
 /// What comes of columns `ladder` and `tier`.

@@ -10,7 +10,7 @@ mod given;
 mod kinds;
 mod names;
 mod params;
-mod prices;
+pub(crate) mod prices;
 mod size_bands;
 mod substitution;
 mod tiers;
@@ -22,13 +22,10 @@ use sidecart_core::{ItemId, Money, exp};
 use sidecart_data::Ledger;
 
 pub use params::LadderParams;
-pub use tiers::MAX_TIERS;
+pub use sidecart_serve::upsell::{MAX_TIERS, NONE};
 
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-
-/// "No ladder."
-pub const NONE: u32 = u32::MAX;
 
 /// All ladders of a catalogue and the place of every item.
 #[derive(Clone, PartialEq, Debug, Default)]

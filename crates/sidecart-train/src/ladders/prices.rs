@@ -8,21 +8,21 @@ use crate::catalogue::Catalogue;
 
 /// Shelf prices and purchases of every item of a catalogue.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Prices {
+pub(crate) struct Prices {
     /// Usual shelf price of a piece; `Money(0)` where unknown.
-    pub(super) usual: Vec<Money>,
+    pub(crate) usual: Vec<Money>,
     /// Lines of the ledger.
-    pub(super) n_lines: Vec<u32>,
+    pub(crate) n_lines: Vec<u32>,
 }
 
 impl Prices {
     /// The price of an item, where known.
-    pub(super) fn known(&self, item: u32) -> Option<Money> {
+    pub(crate) fn known(&self, item: u32) -> Option<Money> {
         Some(self.usual[item as usize]).filter(|&price| price > Money(0))
     }
 
     /// The price where known, as its natural logarithm.
-    pub(super) fn log(&self, item: u32) -> Option<f64> {
+    pub(crate) fn log(&self, item: u32) -> Option<f64> {
         self.known(item).map(|price| sidecart_core::ln(price.0 as f64))
     }
 }
@@ -31,7 +31,7 @@ impl Prices {
 /// move; for an item never sold with a price the price of the item table.
 ///
 /// O(lines) time, 8 bytes for every line with a price.
-pub(super) fn usual(ledger: &Ledger, catalogue: &Catalogue) -> Prices {
+pub(crate) fn usual(ledger: &Ledger, catalogue: &Catalogue) -> Prices {
     let n_items = catalogue.len();
     let mut n_lines = vec![0u32; n_items];
     for item in ledger.baskets().items() {

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use sidecart_data::Ledger;
 
+use super::MAX_TIERS;
 use super::NONE;
-use super::tiers::MAX_TIERS;
 
 /// Baskets of one ladder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

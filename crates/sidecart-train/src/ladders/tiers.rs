@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Most tiers of one ladder.
-pub const MAX_TIERS: usize = 16;
+use sidecart_serve::upsell::MAX_TIERS;
+
 /// What a gap may miss by rounding: 1.00 and 1.25 are exactly a step of 1.25 apart.
 const ROUNDING: f64 = 1e-9;
 

@@ -2,7 +2,7 @@
 
 use sidecart_core::{Money, ln};
 use sidecart_data::{Ledger, Line};
-use sidecart_serve::upsell::Periods;
+use sidecart_serve::upsell::{N_TRAITS, Periods, TRAITS};
 
 use super::categories::{ItemCategories, NONE};
 use crate::catalogue::Catalogue;
@@ -19,25 +19,20 @@ use crate::ladders::Ladders;
 /// | `tenure` | ln(1 + periods since the first basket) |
 /// | `discount_share` | discounts as a share of what the lines cost on the shelf, 0 to 1 |
 /// | `private_label_share` | lines of the shop's own brand among those whose brand is known, 0 to 1 |
-/// | `discounted_share` | lines paid below the shelf price among those with prices, 0 to 1 |
-/// | `deal_beyond_mix` | mean of (line discounted - mean of its category), shrunk by 20 lines |
+/// | `discounted_lines` | lines paid below the shelf price among those with prices, 0 to 1 |
+/// | `deal_rate_beyond_mix` | mean of (line discounted - mean of its category), shrunk by 20 lines |
 /// | `private_label_beyond_mix` | the same for the own brand |
 /// | `price_position` | mean of (tier / top tier - mean of its category) over ladder lines, shrunk by 20 |
 /// | `n_types` | ln(1 + distinct finest categories) |
-pub const BEHAVIOUR: [&str; 12] = [
-    "trips",
-    "spend",
-    "basket",
-    "recency",
-    "tenure",
-    "discount_share",
-    "private_label_share",
-    "discounted_share",
-    "deal_beyond_mix",
-    "private_label_beyond_mix",
-    "price_position",
-    "n_types",
-];
+pub const BEHAVIOUR: [&str; N_TRAITS - 2] = {
+    let mut names = [""; N_TRAITS - 2];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TRAITS[at];
+        at += 1;
+    }
+    names
+};
 
 /// A customer's behaviour, see [`BEHAVIOUR`]; a part whose prices or tables are unknown is 0.
 pub type Behaviour = [f32; BEHAVIOUR.len()];

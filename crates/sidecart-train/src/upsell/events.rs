@@ -10,7 +10,7 @@ pub struct EventRules {
     /// Newest records that say what is usual.
     pub window: usize,
     /// Earlier records that make a customer established.
-    pub min_records: usize,
+    pub min_records: u32,
     /// Share of the newest records that the usual tier needs.
     pub min_share: f64,
     /// Times dearer that an upgrade must be.
@@ -40,7 +40,7 @@ impl Event {
     pub fn kind(&self) -> RateKind {
         match self.regime {
             Regime::Established => RateKind::Repeat,
-            Regime::Sparse => RateKind::Sparse,
+            Regime::Mixed | Regime::Few => RateKind::Sparse,
         }
     }
 }
@@ -66,13 +66,12 @@ pub fn repeat_events(
                 continue;
             }
             let Some(anchor) = usual_item(ladders, &records[..n], usual.tier) else { continue };
-            let established = n >= rules.min_records && usual.share >= rules.min_share;
             events.push(Event {
                 group: at,
                 record: n as u32,
                 period: record.period,
                 anchor,
-                regime: if established { Regime::Established } else { Regime::Sparse },
+                regime: Regime::of(n, usual.share, rules.min_records, rules.min_share),
                 upgraded: ladders.is_upgrade(anchor, record.row, rules.min_price_ratio),
             });
         }
@@ -87,6 +86,8 @@ pub fn repeat_events(
 pub struct Trial {
     /// Position among the groups.
     pub group: u32,
+    /// The period of the purchase.
+    pub period: i32,
     /// The tier.
     pub tier: u32,
     /// Whether a higher one was taken.
@@ -99,7 +100,7 @@ pub fn replacements<'a>(histories: &'a LadderHistories, ladders: &'a LadderTable
         let top = ladders.tiers_of(group.ladder).end - 1;
         histories.records_of(group).windows(2).filter_map(move |pair| {
             let (owned, next) = (ladders.tier_of(pair[0].row), ladders.tier_of(pair[1].row));
-            (owned < top).then_some(Trial { group: at, tier: owned, upgraded: next > owned })
+            (owned < top).then_some(Trial { group: at, period: pair[1].period, tier: owned, upgraded: next > owned })
         })
     })
 }
@@ -111,9 +112,9 @@ pub fn first_purchases<'a>(
 ) -> impl Iterator<Item = Trial> + 'a {
     (0u32..).zip(&histories.groups).flat_map(move |(at, group)| {
         let tiers = ladders.tiers_of(group.ladder);
-        let first = histories.records_of(group).first().map(|record| ladders.tier_of(record.row));
-        first.into_iter().flat_map(move |first| {
-            (tiers.start..tiers.end - 1).map(move |tier| Trial { group: at, tier, upgraded: first > tier })
+        let first = histories.records_of(group).first().map(|record| (record.period, ladders.tier_of(record.row)));
+        first.into_iter().flat_map(move |(period, first)| {
+            (tiers.start..tiers.end - 1).map(move |tier| Trial { group: at, period, tier, upgraded: first > tier })
         })
     })
 }

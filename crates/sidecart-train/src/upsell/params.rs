@@ -121,7 +121,7 @@ impl UpsellParams {
     pub fn event_rules(&self) -> EventRules {
         EventRules {
             window: self.window as usize,
-            min_records: self.min_records as usize,
+            min_records: self.min_records,
             min_share: self.min_share,
             min_price_ratio: self.min_price_ratio,
         }

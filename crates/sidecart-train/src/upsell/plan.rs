@@ -25,9 +25,7 @@ pub fn plan(
     let windows: Vec<(Time, Time)> =
         promotions.windows().iter().map(|&(from, to)| whole_periods(periods, from, to)).collect();
     let rows = promotions.iter().map(|row| {
-        // Windows are sorted and distinct, so that a row finds its own again.
-        let window = promotions.windows().partition_point(|&w| w < (row.starts_at, row.ends_at));
-        let (starts_at, ends_at) = windows[window];
+        let (starts_at, ends_at) = windows[row.window as usize];
         PlannedPromotion { item: row.item, starts_at, ends_at, store: row.store, kind: row.kind }
     });
     let calendar = Calendar {
@@ -41,6 +39,24 @@ pub fn plan(
         periods: planned,
     };
     Ok(PromotionPlan::build(kinds, &calendar)?)
+}
+
+/// The plan beyond the end of training, where there is one.
+pub(super) fn future_plan(
+    promotions: Option<&Promotions>,
+    kinds: &PromotionKinds,
+    table: &LadderTable,
+    periods: Periods,
+    last: i32,
+) -> Result<Option<PromotionPlan>> {
+    let begins = periods.start(last + 1);
+    let Some(promotions) = promotions.filter(|p| p.windows().iter().any(|&(_, ends): &(Time, Time)| ends > begins))
+    else {
+        return Ok(None);
+    };
+    let planned = last + 1..=last.saturating_add(PLANNED_PERIODS);
+    let plan = plan(promotions, kinds.clone(), table, periods, planned)?;
+    Ok((!plan.arrays().groups.is_empty()).then_some(plan))
 }
 
 /// The periods a promotion counts for, as times; nothing where it ends before it starts.

@@ -1,21 +1,19 @@
 use rayon::prelude::*;
 use serde::Serialize;
-use sidecart_core::{NoProgress, ln};
+use sidecart_core::NoProgress;
 use sidecart_serve::trees::TreeEnsemble;
 use sidecart_serve::upsell::{
     Calibrated, Calibration, Family, LogisticModel, N_FEATURES, Propensity, PropensityModel, Regime, n_used_features,
-    own_rate,
 };
 
 use super::cases::Cases;
+use super::chain::{InnerChain, log_loss};
 use super::params::UpsellParams;
 use crate::error::Result;
 use crate::logistic;
 use crate::rates::segment_shifts;
 use crate::trees::{self, FeatureRows, Sample, TreeParams};
 
-/// Strengths that are tried for the customer's own link of the chain.
-const OWN_STRENGTHS: [f64; 8] = [1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0];
 /// Trees are more work to serve: they must win by so much log loss.
 const TREES_MUST_WIN: f64 = 2e-4;
 /// Penalty on the squared coefficients of a logistic model.
@@ -38,6 +36,9 @@ pub struct PropensityTuning {
     pub n_trees: Vec<(String, u32)>,
     /// What answers by default, without and with promotion context.
     pub chosen: [PropensityModel; 2],
+    /// Events of replacement that models were compared on, and the log loss of the chain of rates and
+    /// of the logistic model there.
+    pub replacements: (u32, f64, f64),
     /// Strength of the customer's own link.
     pub own_strength: f64,
 }
@@ -50,14 +51,11 @@ pub(super) struct PropensityFit {
     pub trees: Family<TreeEnsemble>,
     /// What answers by default, without and with promotion context.
     pub chosen: [PropensityModel; 2],
+    /// Whether the learned models say more about replacements than the rates do.
+    pub replacements_learned: bool,
 }
 
-fn log_loss(p: f64, upgraded: bool) -> f64 {
-    let p = p.clamp(1e-6, 1.0 - 1e-6);
-    -ln(if upgraded { p } else { 1.0 - p })
-}
-
-/// A fitted model with its log odds for the rows it was not fitted on.
+/// The models of one variant; of trees, how many.
 struct Fitted {
     logistic: LogisticModel,
     trees: Option<(TreeEnsemble, u32)>,
@@ -134,29 +132,6 @@ fn grow(
     Ok((boosted.trees, boosted.n_rounds as u32))
 }
 
-/// The strength of the customer's own link that explains held-out events best.
-#[must_use]
-pub(super) fn tune_own_strength(
-    cases: &Cases,
-    validation: &[usize],
-    rate_of: impl Fn(usize) -> f64,
-    past_of: impl Fn(usize) -> (usize, usize),
-) -> f64 {
-    let loss = |strength: f64| -> f64 {
-        validation
-            .iter()
-            .filter(|&&i| cases.events[i].regime == Regime::Established)
-            .map(|&i| {
-                let (n_above, n) = past_of(i);
-                log_loss(own_rate(rate_of(i), n_above, n, strength), cases.events[i].upgraded)
-            })
-            .sum()
-    };
-    let losses = OWN_STRENGTHS.map(loss);
-    let best = (1..losses.len()).fold(0, |best, at| if losses[at] < losses[best] { at } else { best });
-    OWN_STRENGTHS[best]
-}
-
 /// Everything that the fit of models looks at beside the cases.
 pub(super) struct PropensityInputs<'a> {
     /// The events.
@@ -165,10 +140,24 @@ pub(super) struct PropensityInputs<'a> {
     pub customers: &'a [u32],
     /// First event of the validation periods.
     pub n_inner: usize,
-    /// P(upgrade) of the chain of rates for every event, from the events before the validation.
-    pub chain: &'a (dyn Fn(usize) -> f64 + Sync),
+    /// The chain of rates, from what was before the validation.
+    pub chain: &'a InnerChain<'a>,
     /// Number of segments.
     pub n_segments: usize,
+}
+
+impl PropensityInputs<'_> {
+    /// What is compared, before the comparison.
+    pub(super) fn tuning(&self, validation_from: i32) -> PropensityTuning {
+        let newest = self.cases.events[self.n_inner..].iter().filter(|e| e.regime == Regime::Established);
+        PropensityTuning {
+            validation_from,
+            own_strength: self.chain.own_strength,
+            events: newest.clone().count() as u32,
+            upgrades: newest.filter(|e| e.upgraded).count() as u32,
+            ..PropensityTuning::default()
+        }
+    }
 }
 
 /// Compares models on the newest periods, calibrates them there, and learns them from everything.
@@ -186,8 +175,13 @@ pub(super) fn fit(
         let upgrades = rows.iter().filter(|&&i| cases.events[i].upgraded).count();
         upgrades >= params.min_upgrades as usize && rows.len() - upgrades >= params.min_upgrades as usize
     };
-    let mut found =
-        PropensityFit { logistic: Family::default(), trees: Family::default(), chosen: [PropensityModel::Rates; 2] };
+    let mut found = PropensityFit {
+        logistic: Family::default(),
+        trees: Family::default(),
+        chosen: [PropensityModel::Rates; 2],
+        replacements_learned: false,
+    };
+    let mut of_replacements = Replacements::default();
     let mut losses = [[(0.0, 0u32); 3]; 2];
     let variants: Vec<Variant> = variants(cases).into_iter().filter(|v| enough(&v.rows)).collect();
     // Fits of different variants share nothing, so they run side by side; each is the same whatever runs beside it.
@@ -227,9 +221,16 @@ pub(super) fn fit(
         if let Some((inner, valid)) = &inner {
             of_logistic = calibration(cases, valid, n_segments, |row| inner.logistic.log_odds(row));
             if let Some((trees, n)) = &inner.trees {
-                of_trees = calibration(cases, valid, n_segments, |row| padded_log_odds(trees, row));
+                of_trees = calibration(cases, valid, n_segments, |row| trees.log_odds(row));
                 let name = Family::<TreeEnsemble>::name(variant.regime, variant.promotions);
                 tuning.n_trees.push((name, *n));
+            }
+            if variant.regime != Regime::Established && !variant.promotions {
+                for &i in valid {
+                    let Some(chain) = inputs.chain.replacement(i) else { continue };
+                    let learned = of_logistic.probability(inner.logistic.log_odds(cases.row(i)), cases.segments[i]);
+                    of_replacements.add(chain, learned, cases.events[i].upgraded);
+                }
             }
             if variant.regime == Regime::Established {
                 let losses = &mut losses[usize::from(variant.promotions)];
@@ -239,10 +240,10 @@ pub(super) fn fit(
                         losses[model].0 += log_loss(p, upgraded);
                         losses[model].1 += 1;
                     };
-                    add(0, (inputs.chain)(i));
+                    add(0, inputs.chain.probability(i));
                     add(1, of_logistic.probability(inner.logistic.log_odds(row), cases.segments[i]));
                     if let Some((trees, _)) = &inner.trees {
-                        add(2, of_trees.probability(padded_log_odds(trees, row), cases.segments[i]));
+                        add(2, of_trees.probability(trees.log_odds(row), cases.segments[i]));
                     }
                 }
             }
@@ -262,7 +263,37 @@ pub(super) fn fit(
     let promoted = if means[1][1].is_some() { choose(params.propensity, &found, means[1]) } else { plain };
     found.chosen = [plain, promoted];
     tuning.chosen = found.chosen;
+    tuning.replacements = of_replacements.means();
+    found.replacements_learned = of_replacements.learned_wins(params.min_upgrades / 2);
     Ok(found)
+}
+
+/// How the chain and a learned model did on replacements.
+#[derive(Default)]
+struct Replacements {
+    n: u32,
+    upgrades: u32,
+    chain: f64,
+    learned: f64,
+}
+
+impl Replacements {
+    fn add(&mut self, chain: f64, learned: f64, upgraded: bool) {
+        self.n += 1;
+        self.upgrades += u32::from(upgraded);
+        self.chain += log_loss(chain, upgraded);
+        self.learned += log_loss(learned, upgraded);
+    }
+
+    fn means(&self) -> (u32, f64, f64) {
+        let n = f64::from(self.n.max(1));
+        (self.n, self.chain / n, self.learned / n)
+    }
+
+    /// With too few of either outcome the rates, which at least say what they count, stay.
+    fn learned_wins(&self, enough: u32) -> bool {
+        self.upgrades.min(self.n - self.upgrades) >= enough && self.learned < self.chain
+    }
 }
 
 /// What answers by default: what was asked for if it is there, else what lost least; without a
@@ -291,10 +322,6 @@ fn choose(asked: PropensityModel, found: &PropensityFit, losses: [Option<f64>; 3
         _ if has(PropensityModel::Logistic) => PropensityModel::Logistic,
         _ => PropensityModel::Rates,
     }
-}
-
-fn padded_log_odds(trees: &TreeEnsemble, row: &[f32; N_FEATURES]) -> f64 {
-    Propensity::log_odds(trees, row)
 }
 
 fn no_calibration(n_segments: usize) -> Calibration {

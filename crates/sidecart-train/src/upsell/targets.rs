@@ -234,9 +234,8 @@ pub(super) fn fit(
     ladders: &LadderTable,
     n_inner: usize,
     params: &UpsellParams,
-    tuning: &mut TargetTuning,
-) -> TargetModels {
-    let mut models = TargetModels::default();
+) -> (TargetModels, TargetTuning) {
+    let (mut models, mut tuning) = (TargetModels::default(), TargetTuning::default());
     for mode in [Mode::Completion, Mode::Discovery] {
         for promotions in [false, true] {
             let n_columns = if promotions { N_TARGET_FEATURES } else { TARGET_PROMOTION_FEATURES };
@@ -259,5 +258,5 @@ pub(super) fn fit(
             }
         }
     }
-    models
+    (models, tuning)
 }

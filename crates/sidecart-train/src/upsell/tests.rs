@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -6,10 +6,12 @@ use sidecart_core::{ItemId, NoProgress, Time, ln};
 use sidecart_data::config::{ColumnSpec, PurchasesConfig, SideTableConfig};
 use sidecart_data::demo::{DemoParams, DemoShop};
 use sidecart_data::{read_items, read_purchases};
-use sidecart_serve::upsell::{FEATURES, N_FEATURES, PastLine, Record, Situation, TIER_RATE_STRENGTH};
+use sidecart_serve::upsell::{FEATURES, Market, N_FEATURES, PastLine, Periods, Record, Situation, TIER_RATE_STRENGTH};
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::ladders;
+use crate::segments::{CategoryMeans, LearnMethod, LearnedParams, SegmentInputs};
 
 /// A shop with everything that cases are made with; all knowledge of items is of the whole year.
 struct Shop {
@@ -17,6 +19,8 @@ struct Shop {
     table: LadderTable,
     means: CategoryMeans,
     segmentation: Segmentation,
+    catalogue: Catalogue,
+    found: Ladders,
     periods: Periods,
     first: i32,
     last: i32,
@@ -58,6 +62,21 @@ impl Shop {
 
     fn cases(&self, ledger: &Ledger, histories: &LadderHistories, market: &Market) -> Cases {
         Cases::new(ledger, histories, self.events(histories), market, &self.knowledge()).0
+    }
+
+    /// Segments learned by k-means from what a ledger holds before a period.
+    fn learn(&self, ledger: &Ledger, as_of: i32) -> Segmentation {
+        let inputs = SegmentInputs { ledger, catalogue: &self.catalogue, ladders: &self.found, periods: &self.periods };
+        let params = LearnedParams { learned: LearnMethod::KMeans, k: 5, min_baskets: 4 };
+        Segmentation::learn(&inputs, as_of, &params, 1).unwrap()
+    }
+
+    /// The cases of a ledger with learned segments.
+    fn segmented_cases(&self, ledger: &Ledger, segmentation: &Segmentation) -> (Cases, LadderHistories) {
+        let histories = LadderHistories::read(ledger, &self.table, self.periods);
+        let market = self.market(&self.sales(ledger));
+        let knowledge = Knowledge { segmentation, ..self.knowledge() };
+        (Cases::new(ledger, &histories, self.events(&histories), &market, &knowledge).0, histories)
     }
 
     /// Histories in which every customer buys the top tier of all their ladders in the last period.
@@ -111,6 +130,8 @@ fn shop() -> &'static Shop {
                 of_customer: vec![None; ledger.customers().len()],
                 learned: None,
             },
+            catalogue,
+            found: ladders,
             periods,
             first,
             last,
@@ -165,13 +186,72 @@ fn nothing_later_enters_the_features_of_an_event() {
     assert_eq!(known_before(&with_planted, &planted, shop.now), expected);
 }
 
+/// What is known when only those come back after the future begins who went up just before: their
+/// visits, and so what they are as customers at the end, give the outcomes away.
+fn only_upgraders_return(shop: &Shop) -> Ledger {
+    let histories = LadderHistories::read(&shop.ledger, &shop.table, shop.periods);
+    let recent = shop.now - 8..shop.now;
+    let mut went_up = vec![false; shop.ledger.customers().len()];
+    for event in shop.events(&histories).iter().filter(|event| event.upgraded && recent.contains(&event.period)) {
+        went_up[histories.groups[event.group as usize].customer.index()] = true;
+    }
+    shop.ledger.filter(|basket| {
+        let is_past = shop.periods.of(shop.ledger.basket_times()[basket]) < shop.now;
+        is_past || shop.ledger.customer_of(basket).is_some_and(|customer| went_up[customer.index()])
+    })
+}
+
+#[test]
+fn learned_segments_of_events_know_nothing_later() {
+    let shop = shop();
+    let early = shop.ledger.filter(|basket| shop.periods.of(shop.ledger.basket_times()[basket]) < shop.now);
+    let planted = only_upgraders_return(shop);
+    assert!(planted.n_baskets() > early.n_baskets() + 300 && planted.n_baskets() + 500 < shop.ledger.n_baskets());
+
+    // Neither the centres nor anybody's segment move with what happened since.
+    let segments = shop.learn(&early, shop.now);
+    assert_eq!(shop.learn(&planted, shop.now), segments);
+
+    let (cases, histories) = shop.segmented_cases(&early, &segments);
+    let expected = known_before(&cases, &histories, shop.now);
+    assert_eq!(expected.len(), cases.events.len());
+    let met: BTreeSet<u16> = expected.iter().filter_map(|known| known.4).collect();
+    let n_known = expected.iter().filter(|known| known.4.is_some()).count();
+    assert!(n_known > 1_500 && met.len() > 2, "{n_known} {met:?}");
+    for ledger in [&planted, &shop.ledger] {
+        let (later, histories) = shop.segmented_cases(ledger, &segments);
+        assert!(later.events.len() > cases.events.len() + 100);
+        assert_eq!(known_before(&later, &histories, shop.now), expected);
+    }
+
+    // The same centres would put customers elsewhere by what they do in the planted weeks.
+    let known = shop.knowledge();
+    let wanted = vec![vec![shop.last + 1]; shop.ledger.customers().len()];
+    let at_end = snapshots(&planted, known.means, &segments, &shop.periods, &wanted);
+    let (then, now): (Vec<_>, Vec<_>) =
+        expected.iter().filter(|known| known.4.is_some()).map(|known| (known.4, at_end[known.0 as usize][0])).unzip();
+    let n_elsewhere = then.iter().zip(&now).filter(|(then, now)| **then != now.segment).count();
+    assert!(n_elsewhere * 5 > n_known, "{n_elsewhere} of {n_known}");
+
+    // Centres that saw the planted weeks group events anew that lie before them.
+    let (moved, histories) = shop.segmented_cases(&early, &shop.learn(&planted, shop.last + 1));
+    let moved = known_before(&moved, &histories, shop.now);
+    let mut pairs: BTreeMap<Option<u16>, BTreeMap<Option<u16>, usize>> = BTreeMap::new();
+    for (wrong, right) in moved.iter().zip(&expected) {
+        *pairs.entry(right.4).or_default().entry(wrong.4).or_default() += 1;
+    }
+    // Whatever the segments are called: events that do not go where most of their segment goes.
+    let n_regrouped: usize = pairs.values().map(|to| to.values().sum::<usize>() - to.values().max().unwrap()).sum();
+    assert!(n_regrouped * 20 > n_known, "{n_regrouped} of {n_known}");
+}
+
 /// Events and upgrades among them.
 type Count = (f64, f64);
 
 /// The rate of ladder and tier over chosen events, written plainly.
 fn plain_rate(cases: &Cases, table: &LadderTable, of: &Event, counts: impl Fn(&Event) -> bool) -> f64 {
     let (mut tier, mut all): (Count, Count) = ((0.0, 0.0), (10.0, 1.0));
-    for event in cases.events.iter().filter(|event| event.regime == of.regime && counts(event)) {
+    for event in cases.events.iter().filter(|event| event.kind() == of.kind() && counts(event)) {
         let upgraded = f64::from(u8::from(event.upgraded));
         all = (all.0 + 1.0, all.1 + upgraded);
         if table.tier_of(event.anchor) == table.tier_of(of.anchor) {

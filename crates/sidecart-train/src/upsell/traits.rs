@@ -3,6 +3,7 @@ use sidecart_core::CustomerId;
 use sidecart_data::Ledger;
 use sidecart_serve::upsell::Periods;
 
+use super::cases::{Knowledge, Residual};
 use crate::segments::{Behaviour, BehaviourTracker, CategoryMeans, CustomerState, MixTracker, Segmentation};
 
 /// A customer's behaviour and segment as of the beginning of a period.
@@ -73,4 +74,22 @@ pub fn snapshots(
             },
         )
         .collect()
+}
+
+/// Traits of every customer at the end of the ledger.
+#[must_use]
+pub(super) fn traits_at_end(
+    ledger: &Ledger,
+    knowledge: &Knowledge<'_>,
+    residuals: &[Residual],
+    end: i32,
+) -> Vec<Vec<f32>> {
+    let wanted = vec![vec![end]; ledger.customers().len()];
+    let known = snapshots(ledger, knowledge.means, knowledge.segmentation, &knowledge.periods, &wanted);
+    let traits = |(customer, snapshots): (usize, Vec<Snapshot>)| {
+        let mut traits: Vec<f32> = snapshots.first().map_or_else(Vec::new, |s| s.behaviour.to_vec());
+        traits.extend(residuals[customer].traits());
+        traits
+    };
+    known.into_iter().enumerate().map(traits).collect()
 }

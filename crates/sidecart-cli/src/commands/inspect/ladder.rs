@@ -1,16 +1,18 @@
 //! Ladders for people: which there are, and what is known of each tier.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 use sidecart::core::{ItemId, Money};
 use sidecart::serve::Scorer;
 use sidecart::serve::upsell::{Label, LadderInfo, LadderTable, NoUpgrade, RateCell, RateKind, UpsellModel};
 
-use super::super::print;
-use super::super::recommend::id_json;
-use super::{interval, percent, table_text};
+use super::super::{id_json, print, table_text};
+use super::interval;
 use crate::args::InspectArgs;
-use crate::format::count;
+use crate::format::{count, percent};
 
 /// Items named for a tier.
 const EXAMPLES: usize = 3;
@@ -21,15 +23,7 @@ pub(super) fn show(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<(
     let item = scorer.model().items().find_typed(typed).map(ItemId);
     let found = find(&upsell.ladders, typed, item);
     match found[..] {
-        [] => Err(sidecart::Error::Setting {
-            key: "--ladder".into(),
-            got: typed.to_owned(),
-            expected: format!(
-                "a number below {}, a part of a ladder's name or an item on a ladder",
-                upsell.ladders.n_ladders()
-            ),
-        }
-        .into()),
+        [] => Err(no_match(&upsell.ladders, typed, args.k)),
         [ladder] if args.json => print(&serde_json::to_string_pretty(&as_json(scorer, upsell, ladder))?),
         [ladder] => print(&as_text(scorer, upsell, ladder)?),
         _ if args.json => {
@@ -75,6 +69,43 @@ fn find(ladders: &LadderTable, typed: &str, item: Option<ItemId>) -> Vec<u32> {
     }
     let part = typed.trim().to_lowercase();
     all().filter(|(_, l)| !part.is_empty() && l.name.to_lowercase().contains(&part)).map(|(n, _)| n).collect()
+}
+
+/// Says what can be asked for, with the names that are most like what was typed.
+fn no_match(ladders: &LadderTable, typed: &str, k: usize) -> anyhow::Error {
+    let expected = if ladders.n_ladders() == 0 {
+        "nothing: the model has no ladders".into()
+    } else {
+        let (nearest, is_alike) = nearest(ladders, typed, k);
+        let which = if is_alike { "nearest" } else { "the first" };
+        format!(
+            "a number below {}, a part of a ladder's name or an item on a ladder; {which}: {}",
+            ladders.n_ladders(),
+            nearest.join(", ")
+        )
+    };
+    sidecart::Error::Setting { key: "--ladder".into(), got: typed.to_owned(), expected }.into()
+}
+
+/// Names of the ladders that share most pairs of letters with a text, and whether any shares some;
+/// without one these are the first. At most `k`, at least one; equals by number.
+fn nearest<'a>(ladders: &'a LadderTable, typed: &str, k: usize) -> (Vec<&'a str>, bool) {
+    let pairs = |text: &str| -> BTreeSet<(char, char)> {
+        let letters: Vec<char> = text.to_lowercase().chars().collect();
+        letters.windows(2).map(|w| (w[0], w[1])).collect()
+    };
+    let wanted = pairs(typed);
+    // Twice the shared pairs over all pairs, in millionths (Dice's coefficient).
+    let likeness = |name: &str| {
+        let own = pairs(name);
+        2_000_000 * own.intersection(&wanted).count() / (own.len() + wanted.len()).max(1)
+    };
+    let mut names: Vec<(usize, &str)> =
+        ladders.ladders().iter().map(|ladder| (likeness(&ladder.name), ladder.name.as_str())).collect();
+    names.sort_by_key(|&(likeness, _)| Reverse(likeness));
+    let is_alike = names.first().is_some_and(|&(likeness, _)| likeness > 0);
+    let alike = names.into_iter().filter(|&(likeness, _)| !is_alike || likeness > 0);
+    (alike.map(|(_, name)| name).take(k.max(1)).collect(), is_alike)
 }
 
 fn list(ladders: &LadderTable, found: &[u32], k: usize) -> Result<String> {
@@ -125,7 +156,7 @@ fn tiers(upsell: &UpsellModel, ladder: u32) -> Vec<Tier<'_>> {
             let rows = ladders.rows_of_tier(tier);
             let mut by_sales: Vec<(u32, u32)> =
                 rows.clone().map(|row| (market.sold(row, first, market.last()), row)).collect();
-            by_sales.sort_by_key(|&(sold, row)| (std::cmp::Reverse(sold), row));
+            by_sales.sort_by_key(|&(sold, row)| (Reverse(sold), row));
             let is_priced = rows.clone().any(|row| ladders.row(row).price > Money(0));
             Tier {
                 centre: is_priced.then(|| f64::from(log_centre).exp()),
@@ -281,6 +312,16 @@ mod tests {
         for nothing in ["3", "tea", " "] {
             assert!(find(&table, nothing, None).is_empty(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn what_matches_nothing_is_told_the_nearest_names() {
+        let table = table();
+        let text = no_match(&table, "Whyte breads", 2).to_string();
+        assert!(text.ends_with("nearest: White bread, Rye bread") && text.contains("number below 3"), "{text}");
+        assert!(no_match(&table, "Phnes", 9).to_string().ends_with("nearest: Phones"), "likeness of zero is left out");
+        assert!(no_match(&table, "7", 2).to_string().ends_with("the first: Phones, Rye bread"));
+        assert!(no_match(&LadderTable::default(), "tea", 2).to_string().contains("no ladders"));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use sidecart::serve::Scorer;
 use sidecart::serve::upsell::{RateCell, RateKind, UpsellModel};
 
-use super::super::print;
-use super::{interval, percent, table_text};
+use super::super::{print, table_text};
+use super::interval;
 use crate::args::InspectArgs;
-use crate::format::count;
+use crate::format::{count, percent};
 
 /// Prints the card of the segment that was asked for.
 pub(super) fn show(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {

@@ -13,10 +13,10 @@ use super::table::{EVERYWHERE, MAX_KINDS, NO_DISCOUNT, NO_KIND};
 use crate::config::TimeUnit;
 use crate::error::{Error, Result};
 use crate::input::columns::{BadValue, Numbers, Times, labels};
+use crate::input::faults::Fault;
 use crate::input::ids::for_each_id;
 use crate::input::interner::{IdHasher, Interner, LocalInterner};
 use crate::input::purchase_columns::Source;
-use crate::input::rows::Fault;
 use crate::input::summary::Rule;
 
 /// The columns of one file.

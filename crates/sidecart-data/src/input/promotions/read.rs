@@ -1,19 +1,17 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use rayon::prelude::*;
-use sidecart_core::{Cancelled, IdTable, Progress};
+use arrow_array::RecordBatch;
+use sidecart_core::{IdTable, Progress};
 
 use super::batch::{FileColumns, RowReader, TaskNumbers};
 use super::sort::{TaskRows, sort};
 use super::table::Promotions;
-use crate::config::{OnBadRow, SideTableConfig, check_names};
-use crate::error::{Error, Result, RowPosition};
-use crate::input::columns::{BadValue, is_label};
-use crate::input::files::{ParquetInput, RowRange, open_all};
+use crate::config::{SideTableConfig, check_names};
+use crate::error::{Error, Result};
+use crate::input::columns::is_label;
+use crate::input::files::{ParquetInput, open_all};
 use crate::input::ids::id_kind;
 use crate::input::interner::Interner;
 use crate::input::purchase_columns::Source;
-use crate::input::rows::Fault;
+use crate::input::row_tasks::{RowTask, RowTasks};
 use crate::input::side_table::{Kind, Known, Planned, check_types, known, needed, plan};
 use crate::input::summary::{IngestSummary, Rule};
 
@@ -26,25 +24,8 @@ const COLUMNS: [Known; 6] = [
     known("discount", Kind::Number),
 ];
 
-/// Rows of one task; a larger row group is read by several threads.
-const TASK_ROWS: u64 = 1 << 18;
-
 /// Rows are numbered by `u32`.
 const MAX_ROWS: u64 = u32::MAX as u64;
-
-/// A part of a row group.
-struct Task {
-    file: usize,
-    range: RowRange,
-}
-
-/// The shared state of one reading.
-struct Reading<'a> {
-    on_bad_row: OnBadRow,
-    inputs: &'a [ParquetInput],
-    columns: &'a [FileColumns],
-    progress: &'a dyn Progress,
-}
 
 /// Reads the promotions of known items.
 ///
@@ -80,9 +61,12 @@ pub fn read_promotions(
     check_forms(&inputs, &columns, items)?;
 
     let stores = Interner::default();
-    let reading = Reading { on_bad_row: config.on_bad_row, inputs: &inputs, columns: &columns, progress };
+    let reading = RowTasks { inputs: &inputs, on_bad_row: config.on_bad_row, progress };
     progress.begin("reading promotions", n_rows, "rows");
-    let read = reading.read_all(|| RowReader::new(items, &stores, config.time_unit));
+    let read = reading.read_all(
+        || RowReader::new(items, &stores, config.time_unit),
+        |task, reader| read_task(&reading, task, &columns[task.file], reader),
+    );
     progress.end();
     let mut tasks = read?;
     let mut summary = IngestSummary { n_files: inputs.len(), ..IngestSummary::default() };
@@ -94,69 +78,21 @@ pub fn read_promotions(
     Ok((promotions, summary))
 }
 
-impl Reading<'_> {
-    /// Reads all rows, in parallel. The first bad row in file order is the one reported: a task
-    /// is left out only behind one that has failed.
-    fn read_all<'r>(&self, reader: impl Fn() -> RowReader<'r> + Sync) -> Result<Vec<TaskRows>> {
-        let tasks: Vec<Task> = self
-            .inputs
-            .iter()
-            .enumerate()
-            .flat_map(|(file, input)| input.ranges(TASK_ROWS).map(move |range| Task { file, range }))
-            .collect();
-        let first_failed = AtomicUsize::new(usize::MAX);
-        let results: Vec<Result<TaskRows>> = tasks
-            .par_iter()
-            .enumerate()
-            .map_init(&reader, |reader, (position, task)| {
-                if first_failed.load(Ordering::Relaxed) < position {
-                    return Ok(TaskRows::new());
-                }
-                let result = self.read_task(task, reader);
-                if result.is_err() {
-                    first_failed.fetch_min(position, Ordering::Relaxed);
-                }
-                result
-            })
-            .collect();
-        results.into_iter().collect()
-    }
-
-    fn read_task(&self, task: &Task, reader: &mut RowReader<'_>) -> Result<TaskRows> {
-        let (input, columns) = (&self.inputs[task.file], &self.columns[task.file]);
-        let mut out = TaskRows::new();
-        let mut numbers = TaskNumbers::new();
-        let row_group = task.range.row_group;
-        let mut first_row = input.rows_before(row_group) + task.range.start + 1;
-        for batch in input.read_range(task.range, &columns.indexes())? {
-            if self.progress.is_cancelled() {
-                return Err(Cancelled.into());
-            }
-            let batch = batch?;
-            for fault in reader.read(&batch, columns, (&mut numbers, &mut out))? {
-                let position = RowPosition { file: input.path.clone(), row_group, row: first_row + fault.row as u64 };
-                self.bad_row(&mut out.summary, position, fault)?;
-            }
-            let n_rows = batch.num_rows() as u64;
-            first_row += n_rows;
-            out.summary.n_rows += n_rows;
-            self.progress.advance(n_rows);
-        }
-        (out.windows, out.kinds) = numbers.into_values();
-        out.parts.iter_mut().for_each(Vec::shrink_to_fit);
-        Ok(out)
-    }
-
-    fn bad_row(&self, summary: &mut IngestSummary, position: RowPosition, fault: Fault) -> Result<()> {
-        let Fault { column, bad: BadValue { value, problem, remedy }, .. } = fault;
-        match self.on_bad_row {
-            OnBadRow::Fail => Err(Error::BadRow { position: Box::new(position), column, value, problem, remedy }),
-            OnBadRow::Skip => {
-                summary.count_at(Rule::BadRow, || (position, format!("column `{column}`, value {value}: {problem}")));
-                Ok(())
-            }
-        }
-    }
+/// The promotions of a task, in numbers of its own.
+fn read_task(
+    tasks: &RowTasks<'_>,
+    task: RowTask,
+    columns: &FileColumns,
+    reader: &mut RowReader<'_>,
+) -> Result<TaskRows> {
+    let mut out = TaskRows::new();
+    let mut numbers = TaskNumbers::new();
+    let read = |batch: &RecordBatch| reader.read(batch, columns, (&mut numbers, &mut out));
+    let summary = tasks.read_batches(task, &columns.indexes(), read)?;
+    out.summary.merge(summary);
+    (out.windows, out.kinds) = numbers.into_values();
+    out.parts.iter_mut().for_each(Vec::shrink_to_fit);
+    Ok(out)
 }
 
 /// Where the planned columns stand in one file.

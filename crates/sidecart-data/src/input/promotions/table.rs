@@ -5,6 +5,8 @@ use sidecart_core::{IdTable, ItemId, TextTable, Time};
 pub struct Promotion {
     /// What is promoted.
     pub item: ItemId,
+    /// Position of start and end in [`Promotions::windows`].
+    pub window: u32,
     /// From when on.
     pub starts_at: Time,
     /// Until when, exclusive.
@@ -121,6 +123,7 @@ impl Promotions {
         let (store, kind) = (self.store_of[row], self.kind_of[row]);
         Promotion {
             item,
+            window: self.window_of[row],
             starts_at,
             ends_at,
             store: (store != EVERYWHERE).then_some(store),

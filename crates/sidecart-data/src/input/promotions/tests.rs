@@ -134,6 +134,7 @@ fn a_calendar_without_optional_columns_holds_everywhere() {
     let day = |n: i64| Time(n * MICROS_PER_DAY);
     let plain = |item, start| Promotion {
         item: ItemId(item),
+        window: start as u32,
         starts_at: day(start),
         ends_at: day(start + 1),
         store: None,

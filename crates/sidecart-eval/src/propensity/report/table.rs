@@ -2,7 +2,7 @@ use super::grids::{Grid, target_grid};
 use super::{UpsellReport, numbers::measured};
 use crate::Role;
 use crate::report::numbers::{count, share};
-use crate::report::table::align;
+use crate::report::table::TextPage;
 
 /// What no number of this report can say.
 pub(super) const CAVEAT: &str = "the cases are natural purchases, not reactions to offers: what an offer adds, only a \
@@ -12,21 +12,11 @@ impl UpsellReport {
     /// The report as aligned text for a terminal, with a legend.
     #[must_use]
     pub fn to_table(&self) -> String {
-        let mut lines = self.fact_lines();
-        for section in self.sections() {
-            lines.push(String::new());
-            lines.push(section.title);
-            lines.extend(section.notes);
-            lines.extend(align(&section.grid));
+        let mut text = TextPage::new(self.fact_lines());
+        for Section { title, notes, grid, .. } in self.sections() {
+            text.block(title, &notes, &grid);
         }
-        lines.push(String::new());
-        lines.extend(self.legend().into_iter().map(|(term, words)| format!("{term:<14}{words}")));
-        if !self.warnings.is_empty() {
-            lines.push(String::new());
-            lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
-        }
-        lines.push(String::new());
-        lines.join("\n")
+        text.finish(&self.legend(), &self.warnings)
     }
 
     /// Where the cases come from, a sentence a line.
