@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use sidecart::core::{Customer, ExternalId, ItemId, NoProgress, Rng};
 use sidecart::data::demo::{DemoParams, DemoShop};
+use sidecart::serve::ranker::Situation;
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
-use sidecart::serve::{CustomerReader, Query, Scorer, Source};
+use sidecart::serve::{CustomerReader, Mode, Query, Scorer, Source};
 use sidecart::{Config, Dataset};
 
 const QUERIES: usize = 2_000;
@@ -33,6 +34,7 @@ fn main() {
 
     let scorer = Scorer::open(&model).expect("a model");
     upsell(&scorer);
+    ranker(&scorer);
     let mut scratch = scorer.scratch();
     for (name, using) in Source::NAMES {
         if !scorer.parts().contains(&name) || matches!(using, Source::Own | Source::OwnFrequency | Source::Mixture) {
@@ -58,6 +60,71 @@ fn main() {
                 at(0.5),
                 at(0.9),
                 at(0.99)
+            );
+        }
+    }
+}
+
+/// The default ranker for customers the model knows, and how its time is spent: the differences
+/// between queries that stop after each stage.
+fn ranker(scorer: &Scorer) {
+    let Some(model) = scorer.model().ranker() else { return };
+    let mut reader = CustomerReader::default();
+    let known = (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]);
+    let customers: Vec<Customer> = known
+        .filter_map(|id| {
+            let mut customer = Customer::default();
+            scorer.load_customer(id.as_ref(), None, &mut reader, &mut customer).expect("a record").then_some(customer)
+        })
+        .collect();
+    let mut scratch = scorer.scratch();
+    for (name, mode, knows) in [
+        ("completion", Mode::Completion, true),
+        ("discovery", Mode::Discovery, true),
+        ("anonymous", Mode::Completion, false),
+    ] {
+        if knows && customers.is_empty() {
+            continue;
+        }
+        let Some(rankers) = model.of(Situation::of(mode, knows)) else { continue };
+        for size in [3, 10] {
+            let baskets = draw_baskets(scorer, size);
+            let mut times: [Vec<f64>; 3] = Default::default();
+            for (at, basket) in baskets.iter().enumerate().chain(baskets.iter().enumerate()) {
+                let history = knows.then(|| &customers[at % customers.len()].history);
+                let query = Query { basket, history, mode, k: 20, ..Query::default() };
+                let mut n = 0;
+                let started = Instant::now();
+                scorer.ranker_pool(&query, &mut scratch, |_, _| n += 1).expect("a pool");
+                let pool = started.elapsed();
+                let kept = model.settings.kept as usize;
+                let started = Instant::now();
+                scorer
+                    .ranker_candidates(&query, &rankers.light, kept, &mut scratch, |_, _| n += 1)
+                    .expect("candidates");
+                let candidates = started.elapsed();
+                let started = Instant::now();
+                n += scorer.recommend(&query, &mut scratch).expect("an answer").offers.len();
+                let whole = started.elapsed();
+                assert!(n > 0);
+                for (times, took) in times.iter_mut().zip([pool, candidates, whole]) {
+                    times.push(took.as_secs_f64() * 1e6);
+                }
+            }
+            // The first pass warms up.
+            let at = |times: &mut Vec<f64>, share: f64| {
+                let newest = &mut times[QUERIES..];
+                newest.sort_by(f64::total_cmp);
+                newest[((newest.len() - 1) as f64 * share) as usize]
+            };
+            let [mut pool, mut candidates, mut whole] = times;
+            let (p50, p90, p99) = (at(&mut whole, 0.5), at(&mut whole, 0.9), at(&mut whole, 0.99));
+            let (pool, candidates) = (at(&mut pool, 0.5), at(&mut candidates, 0.5));
+            println!(
+                "ranker {name:>10}, {size:>2} items, top 20: p50 {p50:>6.1} us, p90 {p90:>6.1} us, p99 {p99:>6.1} us; \
+                 gather and first stage {pool:.1}, features {:.1}, ranking {:.1}",
+                candidates - pool,
+                p50 - candidates
             );
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use sidecart::core::NoProgress;
 use sidecart::data::config::Paths;
+use sidecart::serve::Scorer;
+use sidecart::serve::ranker::Situation;
 use sidecart::{Config, read_ledger};
 
 /// Every file of a version with its bytes, in order of names.
@@ -51,6 +53,10 @@ fn threads_row_order_files_and_merges_do_not_show() {
     let reference_folder = with_threads(1, || support::train_to(&ordered, &[], &path("one-thread")));
     let reference = contents(&reference_folder);
     assert!(reference.iter().any(|(name, _)| name.ends_with("model.safetensors")));
+    let scorer = Scorer::open(&reference_folder).unwrap();
+    let ranker = scorer.model().ranker().unwrap();
+    let has_trees = |situation| ranker.of(situation).is_some_and(|rankers| rankers.trees.is_some());
+    assert!(Situation::ALL.into_iter().all(has_trees), "the shop is large enough for every ranker");
     let check = |what: &str, other: &Path| {
         assert_eq!(other.file_name(), reference_folder.file_name(), "{what}: another version");
         assert!(contents(other) == reference, "{what}: other bytes");

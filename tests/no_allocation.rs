@@ -9,6 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sidecart::core::{Customer, EventLog, ExternalIdRef, ItemId, Time};
+use sidecart::serve::ranker::Situation;
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::{CustomerReader, Mode, Query, Source};
 
@@ -48,6 +49,9 @@ fn allocations() -> u64 {
 fn queries_allocate_nothing_once_warm() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, scorer) = support::small_model(folder.path());
+    let ranker = scorer.model().ranker().unwrap();
+    let has_trees = |situation| ranker.of(situation).is_some_and(|rankers| rankers.trees.is_some());
+    assert!(Situation::ALL.into_iter().all(has_trees), "every situation has both rankers");
     let mut scratch = scorer.scratch();
     let mut reader = CustomerReader::default();
     let mut known_customer = Customer::default();
@@ -61,14 +65,14 @@ fn queries_allocate_nothing_once_warm() {
     let mut counts = Vec::new();
     for pass in 0..3 {
         for (name, using) in Source::NAMES {
-            for mode in [Mode::Completion, Mode::Discovery] {
+            for (mode, is_asked_for) in [(Mode::Completion, true), (Mode::Discovery, true), (Mode::Completion, false)] {
                 for (basket, customer) in baskets.iter().zip(&shop.customers) {
                     let before = allocations();
                     let id = ExternalIdRef::Text(&customer.id);
                     let known = scorer.load_customer(id, Some(&log), &mut reader, &mut known_customer).unwrap();
                     let query = Query {
                         basket,
-                        history: known.then_some(&known_customer.history),
+                        history: (known && is_asked_for).then_some(&known_customer.history),
                         using,
                         mode,
                         k: 20,
@@ -82,7 +86,10 @@ fn queries_allocate_nothing_once_warm() {
             }
         }
     }
-    assert!(counts.iter().any(|(_, _, n_offers)| *n_offers == 20), "the queries are answered");
+    for (name, _) in Source::NAMES {
+        let is_full = |(by, _, n_offers): &(&str, u64, usize)| *by == name && *n_offers == 20;
+        assert!(counts.iter().any(is_full), "{name} answers");
+    }
     let wrong: Vec<_> = counts.iter().filter(|(_, n, _)| *n > 0).collect();
     assert!(wrong.is_empty(), "allocations by source: {wrong:?}");
     let before = allocations();

@@ -85,9 +85,12 @@ pub(crate) fn write_rows(path: &Path, rows: &[Row]) {
     writer.close().unwrap();
 }
 
-/// A configuration over a folder that `DemoShop::write_to` filled.
+/// A configuration over a folder that `DemoShop::write_to` filled; a small shop has enough cases for
+/// every ranker.
 pub(crate) fn config(folder: &Path) -> Config {
-    Config::read(&folder.join("sidecart.toml")).unwrap()
+    let mut config = Config::read(&folder.join("sidecart.toml")).unwrap();
+    config.models.ranker.min_cases = 100;
+    config
 }
 
 /// Reads, trains and publishes below `out`; the folder of the new version.

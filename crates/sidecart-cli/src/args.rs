@@ -150,6 +150,8 @@ pub(crate) enum UsingArg {
     Mixture,
     /// Nearest items of the basket's items
     Neighbours,
+    /// The linear item model over the basket's items
+    Ease,
     /// Vectors of items and basket
     Embeddings,
     /// Past baskets that resemble this one
@@ -160,11 +162,13 @@ pub(crate) enum UsingArg {
     OwnFrequency,
     /// What most people buy
     Popular,
+    /// The linear ranker alone
+    Linear,
     /// Upsell: shrunk rates of ladder, segment and customer
     Rates,
     /// Upsell: logistic regression
     Logistic,
-    /// Upsell: boosted trees
+    /// Boosted trees: the ranker of cross-sells, the propensity of upsells
     Trees,
 }
 

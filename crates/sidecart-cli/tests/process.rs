@@ -46,13 +46,17 @@ fn the_demo_runs_and_its_next_commands_work() {
     let shown = text(&sidecart(at, &any).stdout);
     let (add, upgrade) = shown.split_once("\nupsell\n").unwrap();
     assert!(add.starts_with("cross-sell\n") && add.contains("Case for") && upgrade.contains("price_delta"), "{shown}");
-    let wrong = sidecart(at, &[&any[..], &["--using", "trees"]].concat());
+    let wrong = sidecart(at, &[&any[..], &["--using", "logistic"]].concat());
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(text(&wrong.stderr).contains("--using = trees: expected one of default"), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("--using = logistic: expected one of default"), "{}", text(&wrong.stderr));
 
     let nothing = sidecart(at, &["inspect", "shop/models/shop", "--ladder", "phnoe"]);
     assert_eq!(nothing.status.code(), Some(2));
     assert!(text(&nothing.stderr).contains("nearest: "), "{}", text(&nothing.stderr));
+
+    let overview = text(&sidecart(at, &["inspect", "shop/models/shop"]).stdout);
+    let row = overview.lines().find(|line| line.trim_start().starts_with("completion-known"));
+    assert!(row.is_some_and(|row| row.ends_with("trees") || row.ends_with("linear")), "{overview}");
 
     let inspected = sidecart(at, &["inspect", "shop/models/shop", "--item", "phone-s22", "--verify"]);
     assert!(inspected.status.success() && text(&inspected.stdout).contains("case-s22"));
@@ -64,10 +68,13 @@ fn the_demo_runs_and_its_next_commands_work() {
     let facts: serde_json::Value = serde_json::from_slice(&trained.stdout).unwrap();
     let live = std::fs::read_to_string(at.join("shop/models/shop/CURRENT")).unwrap();
     assert_eq!(facts["version"].as_str().unwrap(), live.trim(), "from Statistics comes the same version");
+    let situations = facts["ranker"]["situations"].as_array().unwrap();
+    let named: Vec<&str> = situations.iter().map(|found| found["situation"].as_str().unwrap()).collect();
+    assert_eq!(named, ["completion-known", "anonymous", "discovery-known"], "{facts}");
     assert!(facts["upsell"]["events"][0].as_u64().unwrap() > 0 && facts["upsell"]["segments"].is_array(), "{facts}");
     let trained = sidecart(at, &["train", "shop/sidecart.toml", "--statistics", "shop.stats", "--out", "again"]);
     let shown = text(&trained.stdout);
-    for line in ["ladders: ", "upgrades: ", "propensity: ", "segments: ", "published: "] {
+    for line in ["ranker: NDCG@10", "ladders: ", "upgrades: ", "propensity: ", "segments: ", "published: "] {
         assert!(shown.lines().any(|l| l.starts_with(line)), "{line}: {shown}");
     }
 }

@@ -22,6 +22,7 @@
 mod error;
 mod explain;
 mod model;
+pub mod ranker;
 mod scorer;
 mod scratch;
 pub mod sections;

@@ -5,6 +5,7 @@ use sidecart_core::{Clock, IdTable, ItemId, TextTable};
 use sidecart_kernels::{RowBias, ScanIndex};
 
 use crate::error::{Error, Result};
+use crate::ranker::RankerModel;
 use crate::sections as names;
 use crate::settings::ServingSettings;
 use crate::upsell::UpsellModel;
@@ -16,8 +17,8 @@ pub(crate) struct Lists {
     values: Section<u32>,
 }
 
-/// Neighbour lists with their scores.
-pub(crate) struct NeighbourLists {
+/// Lists of items with their scores, best first.
+pub(crate) struct ScoredLists {
     lists: Lists,
     scores: Section<f32>,
 }
@@ -36,6 +37,8 @@ pub(crate) struct EmbeddingTables {
     /// Row of each item's in-vector, `NO_ROW` where it has none.
     input_rows: Vec<u32>,
     output_items: Section<u32>,
+    /// Row of each item's out-vector, `NO_ROW` where it has none.
+    output_rows: Vec<u32>,
     pub(crate) dims: usize,
     pub(crate) scan: ScanIndex<Vec<f32>>,
     pub(crate) bias: RowBias,
@@ -76,11 +79,13 @@ pub struct Model {
     item_baskets: Section<u32>,
     item_customers: Section<u32>,
     popular: Section<u32>,
-    neighbours: Option<NeighbourLists>,
+    neighbours: Option<ScoredLists>,
+    ease: Option<ScoredLists>,
     associations: Option<AssociationLists>,
     embeddings: Option<EmbeddingTables>,
     baskets: Option<BasketTables>,
     upsell: Option<UpsellModel>,
+    ranker: Option<RankerModel>,
     /// Logarithm of the inverse share of baskets that hold each item, above 0.
     pub(crate) rarity: Vec<f32>,
     /// Square roots of `rarity`.
@@ -145,6 +150,28 @@ impl Lists {
     }
 }
 
+impl ScoredLists {
+    /// Reads offsets, items and scores, each checked; `None` where the model has none.
+    fn read(container: &Container, names: [&'static str; 3], n_items: usize) -> Result<Option<Self>> {
+        let [offsets, items, scores_name] = names;
+        if !container.contains(offsets) {
+            return Ok(None);
+        }
+        let lists = Lists::read(container, offsets, items, n_items, n_items)?;
+        let scores = container.vector::<f32>(scores_name, lists.values.len())?;
+        if container.get(&scores).iter().fold(0.0f32, |least, &s| least.min(s)) < 0.0 {
+            return Err(model_error(scores_name, "a score is negative", ">= 0", "less"));
+        }
+        Ok(Some(Self { lists, scores }))
+    }
+
+    #[inline]
+    fn get<'a>(&self, container: &'a Container, item: ItemId) -> (&'a [u32], &'a [f32]) {
+        let range = self.lists.range(container, item.index());
+        (&container.get(&self.lists.values)[range.clone()], &container.get(&self.scores)[range])
+    }
+}
+
 impl Model {
     /// Reads a model out of a checked container.
     ///
@@ -169,18 +196,9 @@ impl Model {
         if let Some(&got) = container.get(&popular).iter().find(|&&i| i as usize >= n_items) {
             return Err(model_error(names::POPULAR_ITEMS, "a number is out of range", format!("< {n_items}"), got));
         }
-        let neighbours = container
-            .contains(names::NEIGHBOUR_OFFSETS)
-            .then(|| {
-                let lists =
-                    Lists::read(&container, names::NEIGHBOUR_OFFSETS, names::NEIGHBOUR_ITEMS, n_items, n_items)?;
-                let scores = container.vector::<f32>(names::NEIGHBOUR_SCORES, lists.values.len())?;
-                if container.get(&scores).iter().fold(0.0f32, |least, &s| least.min(s)) < 0.0 {
-                    return Err(model_error(names::NEIGHBOUR_SCORES, "a score is negative", ">= 0", "less"));
-                }
-                Ok(NeighbourLists { lists, scores })
-            })
-            .transpose()?;
+        let scored = |offsets, items, scores| ScoredLists::read(&container, [offsets, items, scores], n_items);
+        let neighbours = scored(names::NEIGHBOUR_OFFSETS, names::NEIGHBOUR_ITEMS, names::NEIGHBOUR_SCORES)?;
+        let ease = scored(names::EASE_OFFSETS, names::EASE_ITEMS, names::EASE_SCORES)?;
         let associations = container
             .contains(names::ASSOCIATION_OFFSETS)
             .then(|| -> Result<_> {
@@ -213,11 +231,15 @@ impl Model {
                 for (row, &item) in container.get(&input_items).iter().enumerate() {
                     input_rows[item as usize] = row as u32;
                 }
+                let mut output_rows = vec![NO_ROW; n_items];
+                for (row, &item) in container.get(&output_items).iter().enumerate() {
+                    output_rows[item as usize] = row as u32;
+                }
                 let kernel = |section| move |source| Error::Kernel { section, source };
                 let scan =
                     ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let bias = RowBias::new(container.get(&bias)).map_err(kernel(names::EMBEDDING_BIAS))?;
-                Ok(EmbeddingTables { input, input_rows, output_items, dims, scan, bias })
+                Ok(EmbeddingTables { input, input_rows, output_items, output_rows, dims, scan, bias })
             })
             .transpose()?;
         let baskets = container
@@ -241,6 +263,7 @@ impl Model {
             })
             .transpose()?;
         let upsell = UpsellModel::read(&container, settings.upsell.as_ref(), clock, n_items)?;
+        let ranker = RankerModel::read(&container, settings.ranker.as_ref(), n_items)?;
         let n_training = settings.n_baskets.max(1) as f64;
         let rarity: Vec<f32> = container
             .get(&item_baskets)
@@ -258,10 +281,12 @@ impl Model {
             item_customers,
             popular,
             neighbours,
+            ease,
             associations,
             embeddings,
             baskets,
             upsell,
+            ranker,
             rarity,
             rarity_roots,
         })
@@ -325,13 +350,15 @@ impl Model {
     #[inline]
     #[must_use]
     pub fn neighbours(&self, item: ItemId) -> (&[u32], &[f32]) {
-        match &self.neighbours {
-            None => (&[], &[]),
-            Some(n) => {
-                let range = n.lists.range(&self.container, item.index());
-                (&self.container.get(&n.lists.values)[range.clone()], &self.container.get(&n.scores)[range])
-            }
-        }
+        self.neighbours.as_ref().map_or((&[], &[]), |lists| lists.get(&self.container, item))
+    }
+
+    /// Items that the linear item model speaks for in a basket with an item, with their scores,
+    /// best first; empty where there are none.
+    #[inline]
+    #[must_use]
+    pub fn ease(&self, item: ItemId) -> (&[u32], &[f32]) {
+        self.ease.as_ref().map_or((&[], &[]), |lists| lists.get(&self.container, item))
     }
 
     /// Associations of an item that may be shown, strongest first.
@@ -359,6 +386,14 @@ impl Model {
         (row != NO_ROW).then(|| self.container.row(&tables.input, row as usize))
     }
 
+    /// The score of an item for a basket's vector, where the item has a vector.
+    #[inline]
+    pub(crate) fn vector_score(&self, tables: &EmbeddingTables, query: &[f32], item: u32) -> Option<f32> {
+        let row = tables.output_rows[item as usize] as usize;
+        let bias = tables.bias.as_slice().get(row)?;
+        Some(sidecart_kernels::dot(query, tables.scan.row(row)) + bias)
+    }
+
     /// The items of the rows that are scanned, rising.
     pub(crate) fn output_items(&self, tables: &EmbeddingTables) -> &[u32] {
         self.container.get(&tables.output_items)
@@ -378,6 +413,17 @@ impl Model {
     #[must_use]
     pub fn upsell(&self) -> Option<&UpsellModel> {
         self.upsell.as_ref()
+    }
+
+    /// The learned ranker, where the model has one.
+    #[must_use]
+    pub fn ranker(&self) -> Option<&RankerModel> {
+        self.ranker.as_ref()
+    }
+
+    pub(crate) fn set_ranker(&mut self, ranker: RankerModel) {
+        self.settings.ranker = Some(ranker.settings);
+        self.ranker = Some(ranker);
     }
 
     pub(crate) fn baskets(&self) -> Option<&BasketTables> {
@@ -404,5 +450,11 @@ impl Model {
     #[must_use]
     pub fn has_neighbours(&self) -> bool {
         self.neighbours.is_some()
+    }
+
+    /// Whether the model has the lists of the linear item model.
+    #[must_use]
+    pub fn has_ease(&self) -> bool {
+        self.ease.is_some()
     }
 }

@@ -7,6 +7,7 @@ use sidecart_core::{Clock, Customer, EventLog, ExternalIdRef, History, IdKind, I
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::ranker::{self, LinearRanker, N_FEATURES, N_LIGHT, RankerModel, Situation, Stage};
 use crate::scratch::Scratch;
 use crate::settings::{Mode, N_SIGNALS, ServingSettings, Source, Weights};
 use crate::sources::{self, signal};
@@ -115,6 +116,11 @@ impl Scorer {
         Ok(Self { model: Model::read(container, settings, clock)?, manifest: None, trained_through, customers: None })
     }
 
+    /// Puts a ranker in: for training, which learns one over the model's own candidates.
+    pub fn set_ranker(&mut self, ranker: RankerModel) {
+        self.model.set_ranker(ranker);
+    }
+
     /// The tensors.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -205,6 +211,45 @@ impl Scorer {
         scratch.prepare(self.model.n_items(), self.model.n_kept_baskets());
         mark(query, scratch);
         let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
+        let situation = Situation::of(query.mode, knows_customer);
+        match self.stage(query.using, situation) {
+            Some((model, stage)) => self.rank(query, model, situation, stage, scratch)?,
+            None => self.answer_from(query, knows_customer, scratch)?,
+        }
+        let fallback_from = scratch.ranked.len();
+        if query.using == Source::Default {
+            self.fill_up(query.k, scratch);
+        }
+        Ok(Answer { offers: &scratch.ranked, fallback_from })
+    }
+
+    /// The ranker that answers, where one does.
+    fn stage(&self, using: Source, situation: Situation) -> Option<(&RankerModel, Stage)> {
+        let model = self.model.ranker()?;
+        let stage = match using {
+            Source::Default => model.settings.stages[situation as usize],
+            Source::Linear => Stage::Linear,
+            Source::Trees => Stage::Trees,
+            _ => return None,
+        };
+        (stage != Stage::Mixture).then_some((model, stage))
+    }
+
+    fn rank(
+        &self,
+        query: &Query<'_>,
+        model: &RankerModel,
+        situation: Situation,
+        stage: Stage,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        ranker::gather(&self.model, model, query, scratch)?;
+        ranker::rank(model, situation, stage, query.k, scratch);
+        Ok(())
+    }
+
+    /// Answers from one part, or from the mixture.
+    fn answer_from(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<()> {
         match query.using {
             Source::Default | Source::Mixture => {
                 let has_own = self.gather(query, knows_customer, scratch)?;
@@ -217,6 +262,10 @@ impl Scorer {
             Source::Neighbours => {
                 sources::neighbours(&self.model, scratch);
                 rank_one(signal::NEIGHBOURS, query.k, scratch);
+            }
+            Source::Ease => {
+                sources::ease(&self.model, scratch);
+                rank_one(signal::EASE, query.k, scratch);
             }
             Source::Embeddings => {
                 sources::embeddings(&self.model, query.k, scratch)?;
@@ -243,12 +292,54 @@ impl Scorer {
                 sources::popular(&self.model, query.k, scratch);
                 rank_one(signal::POPULAR, query.k, scratch);
             }
+            // Refused before where the model has no ranker.
+            Source::Linear | Source::Trees => {}
         }
-        let fallback_from = scratch.ranked.len();
-        if query.using == Source::Default {
-            self.fill_up(query.k, scratch);
-        }
-        Ok(Answer { offers: &scratch.ranked, fallback_from })
+        Ok(())
+    }
+
+    /// The pool of the ranker with the features of its first stage, for training: calls
+    /// `visit(item, features)` for every candidate.
+    ///
+    /// # Errors
+    /// As [`recommend`](Self::recommend); [`Error::NoSuchPart`] for a model without ranker.
+    pub fn ranker_pool(
+        &self,
+        query: &Query<'_>,
+        scratch: &mut Scratch,
+        visit: impl FnMut(ItemId, &[f32; N_LIGHT]),
+    ) -> Result<()> {
+        let model = self.gathered(query, scratch)?;
+        ranker::visit_light(model, scratch, visit);
+        Ok(())
+    }
+
+    /// The `n` candidates that `light` keeps of the pool with all their features, in no order, for
+    /// training.
+    ///
+    /// # Errors
+    /// As [`ranker_pool`](Self::ranker_pool).
+    pub fn ranker_candidates(
+        &self,
+        query: &Query<'_>,
+        light: &LinearRanker,
+        n: usize,
+        scratch: &mut Scratch,
+        visit: impl FnMut(ItemId, &[f32; N_FEATURES]),
+    ) -> Result<()> {
+        let model = self.gathered(query, scratch)?;
+        ranker::visit_features(model, light, n, scratch, visit);
+        Ok(())
+    }
+
+    fn gathered(&self, query: &Query<'_>, scratch: &mut Scratch) -> Result<&RankerModel> {
+        self.check(&Query { using: Source::Linear, ..*query })?;
+        let missing = || Error::NoSuchPart { what: "ranker".into(), available: self.parts().join(", ") };
+        let model = self.model.ranker().ok_or_else(missing)?;
+        scratch.prepare(self.model.n_items(), self.model.n_kept_baskets());
+        mark(query, scratch);
+        ranker::gather(&self.model, model, query, scratch)?;
+        Ok(model)
     }
 
     /// The candidates of the mixture with their normalised signals, for tuning weights: calls
@@ -288,7 +379,10 @@ impl Scorer {
             });
         }
         let needs_past = query.mode == Mode::Discovery
-            || matches!(query.using, Source::Default | Source::Mixture | Source::Own | Source::OwnFrequency);
+            || matches!(
+                query.using,
+                Source::Default | Source::Mixture | Source::Own | Source::OwnFrequency | Source::Linear | Source::Trees
+            );
         if let Some(history) = query.history.filter(|_| needs_past) {
             let largest = history.as_of(query.time).flat_map(|basket| basket.items).fold(0, |most, i| most.max(i.0));
             if largest as usize >= n_items.max(1) {
@@ -301,8 +395,10 @@ impl Scorer {
         }
         let missing = match query.using {
             Source::Neighbours => !self.model.has_neighbours(),
+            Source::Ease => !self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_none(),
             Source::Baskets => self.model.baskets().is_none(),
+            Source::Linear | Source::Trees => self.model.ranker().is_none(),
             _ => false,
         };
         if missing {
@@ -316,8 +412,10 @@ impl Scorer {
     pub fn parts(&self) -> Vec<&'static str> {
         let has = |source: Source| match source {
             Source::Neighbours => self.model.has_neighbours(),
+            Source::Ease => self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_some(),
             Source::Baskets => self.model.baskets().is_some(),
+            Source::Linear | Source::Trees => self.model.ranker().is_some(),
             _ => true,
         };
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()
@@ -327,6 +425,7 @@ impl Scorer {
     fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<bool> {
         let settings = self.model.settings();
         sources::neighbours_and_max(&self.model, scratch);
+        sources::ease(&self.model, scratch);
         sources::similar_baskets(&self.model, scratch);
         sources::embeddings(&self.model, settings.embedding_candidates as usize, scratch)?;
         if let Some(history) = query.history.filter(|_| knows_customer && query.mode == Mode::Completion) {

@@ -1,5 +1,6 @@
 use sidecart_core::{ItemId, Scored, TopK};
 
+use crate::ranker::RankerMemory;
 use crate::settings::{N_SIGNALS, Weights};
 
 /// In place of a candidate's position: the item is in the basket and may not be offered.
@@ -17,7 +18,7 @@ pub(crate) struct Candidate {
 
 /// Memory of one thread for answering queries: after the first few queries nothing is allocated.
 ///
-/// 4 bytes per item of the catalogue and per kept basket, and 32 per candidate. The candidates of
+/// 4 bytes per item of the catalogue and per kept basket, and 64 per candidate. The candidates of
 /// a query stand side by side, so that normalising, ranking and forgetting them cost their number
 /// and not the catalogue's.
 pub struct Scratch {
@@ -34,6 +35,7 @@ pub struct Scratch {
     pub(crate) exponentials: Vec<f32>,
     pub(crate) top: TopK,
     pub(crate) ranked: Vec<Scored>,
+    pub(crate) ranker: RankerMemory,
 }
 
 impl Scratch {
@@ -51,6 +53,7 @@ impl Scratch {
             exponentials: Vec::new(),
             top: TopK::new(0),
             ranked: Vec::new(),
+            ranker: RankerMemory::default(),
         }
     }
 
@@ -72,9 +75,10 @@ impl Scratch {
         self.ranked.clear();
     }
 
-    /// The signals of an item, which becomes a candidate; `None` where it may not be offered.
+    /// The position of an item among the candidates, which it becomes; `None` where it may not be
+    /// offered.
     #[inline]
-    pub(crate) fn signals(&mut self, item: u32) -> Option<&mut Weights> {
+    pub(crate) fn candidate(&mut self, item: u32) -> Option<usize> {
         let place = &mut self.places[item as usize];
         if *place == 0 {
             self.candidates.push(Candidate { item, signals: [0.0; N_SIGNALS] });
@@ -82,7 +86,13 @@ impl Scratch {
         } else if *place >= BLOCKED {
             return None;
         }
-        Some(&mut self.candidates[*place as usize - 1].signals)
+        Some(*place as usize - 1)
+    }
+
+    /// The signals of an item, which becomes a candidate; `None` where it may not be offered.
+    #[inline]
+    pub(crate) fn signals(&mut self, item: u32) -> Option<&mut Weights> {
+        self.candidate(item).map(|place| &mut self.candidates[place].signals)
     }
 
     /// Adds to a signal of an item, unless it may not be offered.

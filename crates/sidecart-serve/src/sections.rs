@@ -16,6 +16,12 @@ pub const NEIGHBOUR_OFFSETS: &str = "neighbours.offsets";
 pub const NEIGHBOUR_ITEMS: &str = "neighbours.items";
 /// Scores of the neighbours, f32.
 pub const NEIGHBOUR_SCORES: &str = "neighbours.scores";
+/// Row offsets of the lists of the linear item model, u32 `[n_items + 1]`.
+pub const EASE_OFFSETS: &str = "ease.offsets";
+/// Items it speaks for, best first within a list, u32.
+pub const EASE_ITEMS: &str = "ease.items";
+/// Their scores, f32.
+pub const EASE_SCORES: &str = "ease.scores";
 /// Row offsets of the associations, u32 `[n_items + 1]`.
 pub const ASSOCIATION_OFFSETS: &str = "associations.offsets";
 /// The other item of each association, u32.
@@ -97,3 +103,33 @@ pub const SWITCH_COUNTS: &str = "upsell.switches.counts";
 pub const PROMOTION_PLAN: &str = "upsell.promotions";
 /// Outside ids of the plan's stores (prefix of an id table).
 pub const PROMOTION_STORES: &str = "upsell.promotions.stores";
+
+/// By item: finest category, the category above, maker, line (4294967295 = none), u32 `[n_items, 4]`.
+pub const RANKER_ITEM_GROUPS: &str = "ranker.items.groups";
+/// By item: the numbers of `ranker::ItemFacts` in their order, f32 `[n_items, 11]`.
+pub const RANKER_ITEM_NUMBERS: &str = "ranker.items.numbers";
+/// By kind (finest category): ln share of first purchases, rate of first purchases, mean ln price,
+/// f32 `[n_kinds, 3]`.
+pub const RANKER_KINDS: &str = "ranker.kinds";
+/// By kind: offsets of the kinds that go with it, u32 `[n_kinds + 1]`.
+pub const RANKER_PAIR_OFFSETS: &str = "ranker.pairs.offsets";
+/// Kinds that go with a kind, u32.
+pub const RANKER_PAIR_KINDS: &str = "ranker.pairs.kinds";
+/// Their ln lift and ln lift of first purchases, f32 `[n, 2]`.
+pub const RANKER_PAIR_LIFTS: &str = "ranker.pairs.lifts";
+/// By kind: offsets of its items, u32 `[n_kinds + 1]`.
+pub const RANKER_KIND_OFFSETS: &str = "ranker.kinds.offsets";
+/// Items of a kind by falling share of first purchases, u32.
+pub const RANKER_KIND_ITEMS: &str = "ranker.kinds.items";
+/// By line (maker within a kind): offsets of its items, u32 `[n_lines + 1]`.
+pub const RANKER_LINE_OFFSETS: &str = "ranker.lines.offsets";
+/// Items of a line by falling share, u32.
+pub const RANKER_LINE_ITEMS: &str = "ranker.lines.items";
+/// Items that sold most in the newest four weeks, best first, u32.
+pub const RANKER_RECENT: &str = "ranker.recent";
+/// Number of families and of makers, u32 `[2]`.
+pub const RANKER_SIZES: &str = "ranker.sizes";
+/// Prefix of the rankers by situation: `.SITUATION.light` f32 `[3, n_light]` and `.SITUATION.linear`
+/// f32 `[3, n_features]` (means, inverse scales, coefficients), and
+/// `.SITUATION.trees.{offsets, features, thresholds, left, right, leaves}`.
+pub const RANKERS: &str = "ranker.models";

@@ -19,15 +19,17 @@ pub enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The best the model has: the mixture.
+    /// What ranked best on held-out baskets in the query's situation: trees, linear ranker or mixture.
     #[default]
     Default,
-    /// All parts, weighted.
+    /// The parts, weighted.
     Mixture,
     /// Nearest items of the basket's items.
     Neighbours,
     /// Vectors of items and basket.
     Embeddings,
+    /// The linear item model over the basket's items.
+    Ease,
     /// Past baskets that resemble this one.
     Baskets,
     /// The customer's own past: how often and how lately, and what went with such a basket.
@@ -36,19 +38,26 @@ pub enum Source {
     OwnFrequency,
     /// Number of training baskets.
     Popular,
+    /// The linear ranker over the features of all candidates.
+    Linear,
+    /// Boosted trees over the candidates that the linear ranker keeps.
+    Trees,
 }
 
 impl Source {
     /// All sources with the names used on command lines.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 11] = [
         ("default", Self::Default),
         ("mixture", Self::Mixture),
         ("neighbours", Self::Neighbours),
         ("embeddings", Self::Embeddings),
+        ("ease", Self::Ease),
         ("baskets", Self::Baskets),
         ("own", Self::Own),
         ("own-frequency", Self::OwnFrequency),
         ("popular", Self::Popular),
+        ("linear", Self::Linear),
+        ("trees", Self::Trees),
     ];
 
     /// The name used on command lines.
@@ -65,11 +74,11 @@ impl fmt::Display for Source {
 }
 
 /// Number of signals in the mixture.
-pub const N_SIGNALS: usize = 7;
+pub const N_SIGNALS: usize = 8;
 
 /// What is mixed, in the order of the weights.
 pub const SIGNALS: [&str; N_SIGNALS] =
-    ["neighbours", "neighbours_max", "baskets", "embeddings", "own_frequency", "own_together", "popular"];
+    ["neighbours", "neighbours_max", "baskets", "embeddings", "own_frequency", "own_together", "popular", "ease"];
 
 /// Weights of the signals, each >= 0, in the order of [`SIGNALS`].
 pub type Weights = [f32; N_SIGNALS];
@@ -90,19 +99,30 @@ pub struct MixtureWeights {
 
 impl Default for MixtureWeights {
     /// Weights before tuning: neighbours and similar baskets carry an anonymous basket, the
-    /// customer's own past half of a known one.
+    /// customer's own past half of a known one; the linear item model waits for tuning.
     fn default() -> Self {
-        let context = [1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02];
+        let context = [1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02, 0.0];
         Self {
-            completion_known: [0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01],
+            completion_known: [0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01, 0.0],
             completion_anonymous: context,
-            discovery_known: [0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02],
+            discovery_known: [0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02, 0.0],
             discovery_anonymous: context,
         }
     }
 }
 
 impl MixtureWeights {
+    /// The weights of a ranker's situation.
+    #[must_use]
+    pub fn of_situation(&self, situation: crate::ranker::Situation) -> &Weights {
+        use crate::ranker::Situation;
+        match situation {
+            Situation::CompletionKnown => &self.completion_known,
+            Situation::Anonymous => &self.completion_anonymous,
+            Situation::DiscoveryKnown => &self.discovery_known,
+        }
+    }
+
     /// The weights of a situation.
     #[must_use]
     pub fn of(&self, mode: Mode, knows_customer: bool) -> &Weights {
@@ -137,6 +157,9 @@ pub struct ServingSettings {
     /// The upsell part; `None` where the model has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upsell: Option<crate::upsell::UpsellSettings>,
+    /// The learned ranker; `None` where the model has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranker: Option<crate::ranker::RankerSettings>,
 }
 
 impl ServingSettings {
@@ -173,6 +196,7 @@ impl Default for ServingSettings {
             embedding_candidates: 200,
             weights: MixtureWeights::default(),
             upsell: None,
+            ranker: None,
         }
     }
 }

@@ -105,10 +105,12 @@ fn settings_out_of_range_are_refused() {
     for change in wrong {
         assert!(matches!(read(change), Err(Error::Settings { .. })));
     }
-    let wrong: [&dyn Fn(&mut Shop); 4] = [
+    let wrong: [&dyn Fn(&mut Shop); 6] = [
         &|shop| shop.popular.push(6),
         &|shop| shop.neighbours[0].push((6, 0.5)),
         &|shop| shop.neighbours[0].push((1, -0.5)),
+        &|shop| shop.ease[0].push((6, 0.5)),
+        &|shop| shop.ease[0].push((1, -0.5)),
         &|shop| shop.postings[0].push(99),
     ];
     for change in wrong {

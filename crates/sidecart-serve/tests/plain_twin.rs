@@ -36,6 +36,11 @@ fn signals(shop: &Shop, query: &Query<'_>, with_own: bool, k_embeddings: usize) 
         }
     }
     all.values_mut().for_each(|row| row[1] = row[1].powf(0.25));
+    for &item in &basket {
+        for &(other, score) in &shop.ease[item as usize] {
+            all.entry(other).or_default()[7] += f64::from(score);
+        }
+    }
 
     // In single precision and the basket's order: which basket is nearer must not hang on rounding.
     let mut likeness: Vec<(f32, u32)> = Vec::new();
@@ -105,18 +110,22 @@ fn scores(shop: &Shop, query: &Query<'_>) -> BTreeMap<u32, f64> {
     let with_own = !is_mixture || query.mode == Mode::Completion;
     let k_embeddings = if is_mixture { shop.settings.embedding_candidates as usize } else { query.k };
     let all = signals(shop, query, with_own, k_embeddings);
-    if query.using == Source::Default && all.values().all(|row| row[..6].iter().all(|&v| v == 0.0)) {
+    if query.using == Source::Default
+        && all.values().all(|row| row.iter().enumerate().all(|(s, &v)| s == 6 || v == 0.0))
+    {
         return BTreeMap::new();
     }
     let only = |at: usize| std::array::from_fn(|s| if s == at { 1.0 } else { 0.0 });
     let (weights, as_shares): (Weights, bool) = match query.using {
         Source::Default | Source::Mixture => (*shop.settings.weights.of(query.mode, knows_customer), true),
-        Source::Own => ([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0], true),
+        Source::Own => ([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0], true),
         Source::Neighbours => (only(0), false),
         Source::Baskets => (only(2), false),
         Source::Embeddings => (only(3), false),
         Source::OwnFrequency => (only(4), false),
         Source::Popular => (only(6), false),
+        Source::Ease => (only(7), false),
+        Source::Linear | Source::Trees => unreachable!("the shop has no ranker"),
     };
     let sum = |s: usize| if as_shares { all.values().map(|row| row[s]).sum::<f64>() } else { 1.0 };
     let sums: Vec<f64> = (0..N_SIGNALS).map(sum).collect();
@@ -199,7 +208,7 @@ proptest! {
         discovery: bool,
     ) {
         let scorer = shop.scorer();
-        for (_, using) in Source::NAMES {
+        for (_, using) in Source::NAMES.into_iter().filter(|(name, _)| scorer.parts().contains(name)) {
             let query = Query {
                 basket: &basket,
                 history: has_history.then_some(&history),

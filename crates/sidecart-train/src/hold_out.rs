@@ -15,6 +15,8 @@ pub struct HoldOut {
     /// The past of every customer as a service knows it: what an artifact of `before` stores, then
     /// every basket held out. Only what is before a case may be used.
     pub histories: Vec<History>,
+    /// Positions of the baskets held out in the whole.
+    pub baskets: Vec<usize>,
 }
 
 /// Which baskets are held out and how items are hidden in them.
@@ -85,7 +87,8 @@ pub fn hold_out(
             histories[customer.index()].push_lines(ledger.basket_times()[basket], paid_lines(ledger, basket));
         }
     }
-    Ok(Some(HoldOut { cases, histories, before }))
+    let baskets = (0..ledger.n_baskets()).filter(|&b| held(b)).collect();
+    Ok(Some(HoldOut { cases, histories, before, baskets }))
 }
 
 /// Number of baskets of every item.

@@ -3,12 +3,14 @@
 use sidecart_artifact::{Container, ContainerWriter, write_id_table, write_texts};
 use sidecart_core::{Clock, ItemId, MICROS_PER_DAY, Progress, Time, mix64};
 use sidecart_data::Ledger;
+use sidecart_serve::ranker::RankerModel;
 use sidecart_serve::{MixtureWeights, Scorer, ServingSettings, sections};
 
 use crate::associations::{self, Associations};
 use crate::baskets::{self, KeptBaskets};
 use crate::catalogue::Catalogue;
 use crate::counting::{CappedBaskets, line_hash};
+use crate::ease;
 use crate::embeddings::{self, Embeddings};
 use crate::error::{Error, Result};
 use crate::hold_out::{count_item_baskets, count_item_customers};
@@ -21,6 +23,7 @@ pub struct Models {
     item_customers: Vec<u32>,
     popular: Vec<u32>,
     neighbours: Neighbours,
+    ease: Option<Neighbours>,
     associations: Option<Associations>,
     embeddings: Option<Embeddings>,
     /// Items whose in-vectors are kept: everything that can stand in a basket.
@@ -29,6 +32,7 @@ pub struct Models {
     answer_items: Vec<u32>,
     baskets: Option<KeptBaskets>,
     settings: ServingSettings,
+    ranker: Option<RankerModel>,
 }
 
 /// Learns every model from a ledger whose items are those of the catalogue.
@@ -65,6 +69,16 @@ pub fn fit(
     let neighbours = neighbours::fit(&capped, &params.neighbours)?;
     progress.end();
     cancelled()?;
+    let ease = if params.ease.max_items > 0 {
+        progress.begin("solving the linear item model", 1, "models");
+        let lists =
+            ease::fit(&capped, &params.ease).map_err(|source| Error::Parameter { section: "models.ease", source })?;
+        progress.end();
+        cancelled()?;
+        Some(lists)
+    } else {
+        None
+    };
     progress.begin("testing associations", 1, "models");
     let associations = params
         .associations
@@ -93,12 +107,14 @@ pub fn fit(
         item_customers,
         popular,
         neighbours,
+        ease,
         associations,
         embeddings,
         context_items,
         answer_items,
         baskets,
         settings,
+        ranker: None,
     })
 }
 
@@ -165,6 +181,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         embedding_candidates: 200,
         weights: params.mixture.weights,
         upsell: None,
+        ranker: None,
     }
 }
 
@@ -178,6 +195,12 @@ impl Models {
     /// Says that the upsell part is beside these models.
     pub fn set_upsell(&mut self, settings: sidecart_serve::upsell::UpsellSettings) {
         self.settings.upsell = Some(settings);
+    }
+
+    /// Adds a ranker.
+    pub fn set_ranker(&mut self, ranker: RankerModel) {
+        self.settings.ranker = Some(ranker.settings);
+        self.ranker = Some(ranker);
     }
 
     /// Replaces the weights of the mixture.
@@ -222,11 +245,16 @@ impl Models {
         writer.add(sections::POPULAR_ITEMS, &self.popular, &[self.popular.len()])?;
 
         let ids = |items: &[ItemId]| -> Vec<u32> { items.iter().map(|i| i.0).collect() };
-        let neighbours = &self.neighbours;
-        let nnz = neighbours.items.len();
-        writer.add_owned(sections::NEIGHBOUR_OFFSETS, narrow(&neighbours.offsets)?, &[n + 1])?;
-        writer.add_owned(sections::NEIGHBOUR_ITEMS, ids(&neighbours.items), &[nnz])?;
-        writer.add(sections::NEIGHBOUR_SCORES, &neighbours.scores, &[nnz])?;
+        let neighbour_names = [sections::NEIGHBOUR_OFFSETS, sections::NEIGHBOUR_ITEMS, sections::NEIGHBOUR_SCORES];
+        let ease_names = [sections::EASE_OFFSETS, sections::EASE_ITEMS, sections::EASE_SCORES];
+        let scored_lists = [(neighbour_names, Some(&self.neighbours)), (ease_names, self.ease.as_ref())];
+        for ([offsets, items, scores], lists) in scored_lists {
+            let Some(lists) = lists else { continue };
+            let nnz = lists.items.len();
+            writer.add_owned(offsets, narrow(&lists.offsets)?, &[n + 1])?;
+            writer.add_owned(items, ids(&lists.items), &[nnz])?;
+            writer.add(scores, &lists.scores, &[nnz])?;
+        }
 
         if let Some(found) = &self.associations {
             let shown = &found.entries;
@@ -269,6 +297,9 @@ impl Models {
             writer.add_owned(sections::BASKET_ITEMS, ids(b.baskets.items()), &[b.baskets.n_lines()])?;
             writer.add(sections::POSTING_OFFSETS, &b.posting_offsets, &[n + 1])?;
             writer.add(sections::POSTING_BASKETS, &b.posting_baskets, &[b.posting_baskets.len()])?;
+        }
+        if let Some(ranker) = &self.ranker {
+            ranker.write(&mut writer)?;
         }
         Ok(writer)
     }

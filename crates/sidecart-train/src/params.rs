@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::associations::AssociationParams;
 use crate::baskets::BasketParams;
 use crate::counting::{CountingParams, ParameterError};
+use crate::ease::EaseParams;
 use crate::embeddings::EmbeddingParams;
 use crate::error::{Error, Result};
 use crate::mixture::MixtureParams;
 use crate::neighbours::NeighbourParams;
 use crate::own::OwnParams;
+use crate::ranker::RankerParams;
 
 /// Parameters of all models.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct ModelParams {
     pub counting: CountingParams,
     /// Nearest items of every item.
     pub neighbours: NeighbourParams,
+    /// The linear item model.
+    pub ease: EaseParams,
     /// Pairs that may be shown as bought together.
     pub associations: AssociationParams,
     /// Two vectors per item.
@@ -29,6 +33,8 @@ pub struct ModelParams {
     pub own: OwnParams,
     /// Weights of the mixture.
     pub mixture: MixtureParams,
+    /// The learned ranker.
+    pub ranker: RankerParams,
 }
 
 impl ModelParams {
@@ -42,10 +48,12 @@ impl ModelParams {
         };
         of("models.counting", self.counting.check())?;
         of("models.neighbours", self.neighbours.check())?;
+        of("models.ease", self.ease.check())?;
         of("models.associations", self.associations.check())?;
         of("models.embeddings", self.embeddings.check().map(|_| ()))?;
         of("models.baskets", self.baskets.check())?;
         of("models.own", self.own.check())?;
-        of("models.mixture", self.mixture.check())
+        of("models.mixture", self.mixture.check())?;
+        of("models.ranker", self.ranker.check())
     }
 }

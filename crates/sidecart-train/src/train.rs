@@ -7,6 +7,7 @@ use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
 use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
+use sidecart_serve::ranker::RankerModel;
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;
@@ -14,6 +15,7 @@ use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history}
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
+use crate::ranker::{self, RankerTuning, RankingCases};
 use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
 /// Models with the weights that were tuned for them.
@@ -22,6 +24,8 @@ pub struct Trained {
     pub models: Models,
     /// What tuning found; `None` when it was switched off or no time split is possible.
     pub tuning: Option<Tuning>,
+    /// How the ranker did on held-out baskets; `None` where there is none.
+    pub ranker: Option<RankerTuning>,
     /// What was learned about upgrades; `None` when switched off or no item stands on a ladder.
     pub upsell: Option<UpsellFit>,
 }
@@ -55,11 +59,21 @@ pub fn train(
     } else {
         None
     };
+    let mut ranked = None;
     let tuning = match split {
         Some(split) if split.before.n_baskets() > 0 => {
-            let inner = models::fit(&split.before, catalogue, params, seed, progress)?;
-            let scorer = inner.scorer(&split.before, catalogue)?;
-            Some(mixture::tune(&scorer, &split, mix, progress)?)
+            let mut inner = models::fit(&split.before, catalogue, params, seed, progress)?;
+            let tuning = mixture::tune(&inner.scorer(&split.before, catalogue)?, &split, mix, progress)?;
+            if params.ranker.enabled {
+                inner.set_weights(tuning.weights);
+                let mut scorer = inner.scorer(&split.before, catalogue)?;
+                let min_baskets = params.neighbours.min_item_baskets;
+                let cases = RankingCases::new(ledger, &split, min_baskets, &params.ranker, seed);
+                let tables = ranker::tables(&split.before, catalogue);
+                let fitted = ranker::fit(&mut scorer, tables, &split, &cases, &params.ranker, seed, progress)?;
+                ranked = Some(fitted);
+            }
+            Some(tuning)
         }
         _ => None,
     };
@@ -67,10 +81,14 @@ pub fn train(
     if let Some(tuning) = &tuning {
         models.set_weights(tuning.weights);
     }
+    let ranker_tuning = ranked.map(|(ranker, tuning)| {
+        models.set_ranker(RankerModel { tables: ranker::tables(ledger, catalogue), ..ranker });
+        tuning
+    });
     if let Some(upsell) = &upsell {
         models.set_upsell(upsell.model.settings.clone());
     }
-    Ok(Trained { models, tuning, upsell })
+    Ok(Trained { models, tuning, ranker: ranker_tuning, upsell })
 }
 
 /// Writes a trained model as a new version below `out` and makes it the live one.
@@ -142,6 +160,7 @@ pub fn publish(
         counts: counts.map(|(name, n)| (name.to_owned(), n)).into(),
         metrics: json!({
             "tuning": trained.tuning,
+            "ranker": trained.ranker,
             "upsell": trained.upsell.as_ref().map(|u| &u.summary),
             "segments": segments,
         }),

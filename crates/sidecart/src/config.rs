@@ -442,10 +442,10 @@ mod tests {
 
     #[test]
     fn one_weight_row_can_be_given_alone() {
-        let text = "[models.mixture.weights]\ncompletion_known = [1, 0, 0, 0, 0, 0, 0]\n";
+        let text = "[models.mixture.weights]\ncompletion_known = [1, 0, 0, 0, 0, 0, 0, 0]\n";
         let weights = Config::parse(text, Path::new("shop.toml")).unwrap().models.mixture.weights;
         let default = ModelParams::default().mixture.weights;
-        assert_eq!(weights.completion_known, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(weights.completion_known, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(weights.discovery_known, default.discovery_known);
     }
 

@@ -141,10 +141,12 @@ fn no_offer_reason(query: &Query<'_>, n_unknown: usize) -> String {
     let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
     match query.using {
         Source::Own | Source::OwnFrequency if !knows_customer => "nothing is known of the customer at this time".into(),
-        Source::Neighbours | Source::Embeddings | Source::Baskets if query.basket.is_empty() && n_unknown > 0 => {
+        Source::Neighbours | Source::Embeddings | Source::Ease | Source::Baskets
+            if query.basket.is_empty() && n_unknown > 0 =>
+        {
             "no item of the basket is known to the model".into()
         }
-        Source::Neighbours | Source::Embeddings | Source::Baskets if query.basket.is_empty() => {
+        Source::Neighbours | Source::Embeddings | Source::Ease | Source::Baskets if query.basket.is_empty() => {
             "the basket is empty".into()
         }
         using => format!("{using} has no candidate that is not excluded"),

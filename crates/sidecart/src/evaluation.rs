@@ -122,8 +122,11 @@ pub fn evaluate(
     let available = scorer.parts();
     let wanted: Vec<Source> = match request.using {
         Some(using) => vec![using],
-        None => [Source::Neighbours, Source::Embeddings, Source::Baskets, Source::Own, Source::Default]
+        None => Source::NAMES
+            .map(|(_, source)| source)
             .into_iter()
+            .filter(|s| *s != Source::Default)
+            .chain([Source::Default])
             .filter(|s| available.contains(&s.name()))
             .collect(),
     };

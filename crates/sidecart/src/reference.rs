@@ -17,8 +17,8 @@ const fn key(key: &'static str, default: &'static str, range: &'static str, mean
     Key { key, default, range, meaning }
 }
 
-const WEIGHTS_RANGE: &str = "seven numbers >= 0, not all 0: neighbours, neighbours_max, baskets, embeddings, \
-                             own_frequency, own_together, popular";
+const WEIGHTS_RANGE: &str = "eight numbers >= 0, not all 0: neighbours, neighbours_max, baskets, embeddings, \
+                             own_frequency, own_together, popular, ease";
 
 /// Every key with default, range and meaning, section by section. A test compares it with the
 /// configuration itself.
@@ -67,6 +67,22 @@ pub const REFERENCE: &[Key] = &[
     key("models.neighbours.basket_size_exponent", "0.7", "0 to 1", "a basket of n items weighs n^-this"),
     key("models.neighbours.bm25_k1", "100.0", "0 to 1000", "saturation of bm25"),
     key("models.neighbours.bm25_b", "0.8", "0 to 1", "length normalisation of bm25"),
+    key(
+        "models.ease.max_items",
+        "2000",
+        "0 to 8000 items",
+        "most popular items in the linear item model; 0 switches it off, the time is that of the cube",
+    ),
+    key("models.ease.min_item_baskets", "5", ">= 1 basket", "rarer items do not take part"),
+    key(
+        "models.ease.lambda",
+        "0.25",
+        "0.0001 to 10000",
+        "ridge penalty in units of the items' mean weighted number of baskets",
+    ),
+    key("models.ease.size_exponent", "0.3", "0 to 1", "a basket of n items weighs n^-this"),
+    key("models.ease.kept", "200", "1 to 8000 items", "strongest positive entries kept per item"),
+    key("models.ease.memory_mib", "512", "1 to 65536 MiB", "a larger matrix is refused"),
     key("models.associations.enabled", "true", "true, false", "whether pairs are tested; without it none is shown"),
     key(
         "models.associations.false_discovery_rate",
@@ -143,27 +159,88 @@ pub const REFERENCE: &[Key] = &[
     key("models.mixture.rounds", "3", "1 to 20", "rounds over all weights"),
     key(
         "models.mixture.weights.completion_known",
-        "[0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01]",
+        "[0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.01, 0.0]",
         WEIGHTS_RANGE,
         "starting weights, customer known",
     ),
     key(
         "models.mixture.weights.completion_anonymous",
-        "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02]",
+        "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02, 0.0]",
         WEIGHTS_RANGE,
         "starting weights, customer unknown",
     ),
     key(
         "models.mixture.weights.discovery_known",
-        "[0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02]",
+        "[0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.02, 0.0]",
         WEIGHTS_RANGE,
         "starting weights for new items, customer known",
     ),
     key(
         "models.mixture.weights.discovery_anonymous",
-        "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02]",
+        "[1.0, 0.25, 1.0, 0.25, 0.0, 0.0, 0.02, 0.0]",
         WEIGHTS_RANGE,
         "starting weights for new items, customer unknown",
+    ),
+    key("models.ranker.enabled", "true", "true, false", "whether a ranker is learned; it needs `models.mixture.tune`"),
+    key("models.ranker.grow_trees", "true", "true, false", "whether trees are grown beside the linear ranker"),
+    key("models.ranker.max_baskets", "9000", ">= 100 baskets", "most held-out baskets that cases come from"),
+    key(
+        "models.ranker.min_cases",
+        "500",
+        ">= 50 cases",
+        "with fewer a situation has no ranker and the mixture answers",
+    ),
+    key("models.ranker.targets_per_basket", "2", "1 to 5 items", "items hidden in a basket, one at a time"),
+    key(
+        "models.ranker.validation_share",
+        "0.25",
+        "0.1 to 0.5 of the held-out baskets",
+        "newest of them, that growing is stopped and rankers are compared on",
+    ),
+    key(
+        "models.ranker.pool",
+        "800",
+        "10 to 10000 items",
+        "best candidates of the mixture that the first stage looks at, beside those of kinds, lines and freshness",
+    ),
+    key("models.ranker.kept", "150", "10 to 1000 items", "candidates that the first stage keeps to be ranked"),
+    key("models.ranker.candidates_per_case", "80", "10 to 1000 items", "candidates of a case that rankers learn from"),
+    key("models.ranker.quotas.embeddings", "150", "0 to 10000 items", "candidates from the vectors"),
+    key(
+        "models.ranker.quotas.kinds",
+        "30",
+        "0 to 10000 categories",
+        "finest categories that go with the basket or the customer and give candidates",
+    ),
+    key("models.ranker.quotas.items_per_kind", "10", "0 to 10000 items", "candidates of each of these"),
+    key(
+        "models.ranker.quotas.items_per_line",
+        "15",
+        "0 to 10000 items",
+        "candidates of each product line (maker within a finest category) of basket and past",
+    ),
+    key("models.ranker.quotas.own_lines", "15", "0 to 10000 lines", "product lines of the customer's past"),
+    key("models.ranker.quotas.recent", "60", "0 to 10000 items", "best sellers of the newest four weeks"),
+    key("models.ranker.quotas.popular", "40", "0 to 10000 items", "best sellers of the whole history"),
+    key("models.ranker.trees.max_trees", "300", "1 to 10000", "most trees"),
+    key("models.ranker.trees.max_leaves", "31", "2 to 32", "most leaves of a tree"),
+    key("models.ranker.trees.max_bins", "127", "2 to 255", "most bins that the values of a feature are put into"),
+    key("models.ranker.trees.min_leaf_rows", "50", ">= 1 candidate", "fewest candidates in a leaf"),
+    key("models.ranker.trees.min_leaf_hessian", "0.001", "0 to 1e9", "least sum of second derivatives in a leaf"),
+    key("models.ranker.trees.learning_rate", "0.05", "> 0 to 1", "factor on every leaf; smaller steps need more trees"),
+    key("models.ranker.trees.lambda_l2", "5.0", "0 to 1e9", "pulls leaves to zero, in units of second derivatives"),
+    key(
+        "models.ranker.trees.feature_fraction",
+        "0.6",
+        "> 0 to 1",
+        "share of the features, drawn anew, that a tree may use",
+    ),
+    key("models.ranker.trees.row_fraction", "1.0", "> 0 to 1", "probability that a candidate takes part in a tree"),
+    key(
+        "models.ranker.trees.patience",
+        "40",
+        ">= 1 tree",
+        "growth stops after so many trees without a gain on the newest held-out baskets",
     ),
     key("upsell.enabled", "true", "true, false", "whether upgrades are learned"),
     key(

@@ -8,7 +8,7 @@ use sidecart::core::ItemId;
 use sidecart::serve::upsell::RateCell;
 use sidecart::serve::{Error as ServeError, Scorer};
 
-use super::{id_json, print, table_text};
+use super::{id_json, print, ranker, table_text};
 use crate::args::InspectArgs;
 use crate::format::count;
 
@@ -44,6 +44,7 @@ fn overview(scorer: &Scorer, args: &InspectArgs) -> Result<()> {
         text.push_str(&format!("  {:>12}  {}\n", count(*n), name.replace('_', " ")));
     }
     text.push_str(&format!("answers with: {}\n", scorer.parts().join(", ")));
+    text.push_str(&ranker::lines(&manifest.metrics["ranker"])?);
     if let Some(upsell) = scorer.model().upsell() {
         text.push_str(&ladder::counts(&upsell.ladders));
         text.push_str(&segment::summary(upsell, args.k)?);

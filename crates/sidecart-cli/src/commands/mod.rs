@@ -6,6 +6,7 @@ mod count;
 mod demo;
 mod evaluate;
 mod inspect;
+mod ranker;
 mod recommend;
 mod train;
 
@@ -63,12 +64,15 @@ pub(crate) fn source(using: UsingArg) -> Result<Source> {
         UsingArg::Default => Source::Default,
         UsingArg::Mixture => Source::Mixture,
         UsingArg::Neighbours => Source::Neighbours,
+        UsingArg::Ease => Source::Ease,
         UsingArg::Embeddings => Source::Embeddings,
         UsingArg::Baskets => Source::Baskets,
         UsingArg::Own => Source::Own,
         UsingArg::OwnFrequency => Source::OwnFrequency,
         UsingArg::Popular => Source::Popular,
-        UsingArg::Rates | UsingArg::Logistic | UsingArg::Trees => {
+        UsingArg::Linear => Source::Linear,
+        UsingArg::Trees => Source::Trees,
+        UsingArg::Rates | UsingArg::Logistic => {
             return Err(wrong_using(using, &Source::NAMES.map(|(name, _)| name)));
         }
     })

@@ -1,6 +1,6 @@
 use super::signal;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{EmbeddingTables, Model};
 use crate::scratch::Scratch;
 use crate::sections::EMBEDDING_OUTPUT;
 use sidecart_core::ln;
@@ -10,23 +10,9 @@ use sidecart_core::ln;
 /// the model's probabilities. Exact over all items. O(items x dims) with int8 traffic.
 pub(crate) fn embeddings(model: &Model, n: usize, scratch: &mut Scratch) -> Result<()> {
     let Some(tables) = model.embeddings() else { return Ok(()) };
-    scratch.query_vector.clear();
-    scratch.query_vector.resize(tables.dims, 0.0);
-    let mut n_vectors = 0u32;
-    for &item in &scratch.basket {
-        let Some(vector) = model.input_vector(tables, item) else { continue };
-        n_vectors += 1;
-        for (sum, &value) in scratch.query_vector.iter_mut().zip(vector) {
-            *sum += value;
-        }
-    }
-    if n_vectors == 0 {
+    if n == 0 || !pool_basket(model, tables, scratch) {
         return Ok(());
     }
-    // n^-pooling; an exact 1 for one item.
-    let mut scale = [-model.settings().embedding_pooling * ln(f64::from(n_vectors)) as f32];
-    sidecart_kernels::exp(&mut scale);
-    scratch.query_vector.iter_mut().for_each(|v| *v *= scale[0]);
     let mut scan = std::mem::take(&mut scratch.scan);
     let items = model.output_items(tables);
     let outcome = tables
@@ -46,4 +32,51 @@ pub(crate) fn embeddings(model: &Model, n: usize, scratch: &mut Scratch) -> Resu
         .map_err(|source| Error::Kernel { section: EMBEDDING_OUTPUT, source });
     scratch.scan = scan;
     outcome
+}
+
+/// The basket's vector, in `scratch.query_vector`; false where none of its items has one.
+fn pool_basket(model: &Model, tables: &EmbeddingTables, scratch: &mut Scratch) -> bool {
+    scratch.query_vector.clear();
+    scratch.query_vector.resize(tables.dims, 0.0);
+    let mut n_vectors = 0u32;
+    for &item in &scratch.basket {
+        let Some(vector) = model.input_vector(tables, item) else { continue };
+        n_vectors += 1;
+        for (sum, &value) in scratch.query_vector.iter_mut().zip(vector) {
+            *sum += value;
+        }
+    }
+    if n_vectors == 0 {
+        return false;
+    }
+    // n^-pooling; an exact 1 for one item.
+    let mut scale = [-model.settings().embedding_pooling * ln(f64::from(n_vectors)) as f32];
+    sidecart_kernels::exp(&mut scale);
+    scratch.query_vector.iter_mut().for_each(|v| *v *= scale[0]);
+    true
+}
+
+/// Scores chosen candidates, given by position, instead of all items: exp(score - best score) each.
+/// O(candidates x dims).
+pub(crate) fn embeddings_of(model: &Model, places: &[u32], scratch: &mut Scratch) {
+    let Some(tables) = model.embeddings() else { return };
+    if !pool_basket(model, tables, scratch) {
+        return;
+    }
+    let mut scores = std::mem::take(&mut scratch.exponentials);
+    scores.clear();
+    for &place in places {
+        let item = scratch.candidates[place as usize].item;
+        scores.push(model.vector_score(tables, &scratch.query_vector, item).unwrap_or(f32::NEG_INFINITY));
+    }
+    let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for score in &mut scores {
+        // Far below the best nothing is left of a share; without a vector neither.
+        *score = (*score - best).max(-80.0);
+    }
+    sidecart_kernels::exp(&mut scores);
+    for (&place, &share) in places.iter().zip(&scores) {
+        scratch.candidates[place as usize].signals[signal::EMBEDDINGS] = share;
+    }
+    scratch.exponentials = scores;
 }

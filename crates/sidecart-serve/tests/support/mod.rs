@@ -17,6 +17,7 @@ pub(crate) struct Shop {
     pub(crate) item_baskets: Vec<u32>,
     pub(crate) popular: Vec<u32>,
     pub(crate) neighbours: Vec<Vec<(u32, f32)>>,
+    pub(crate) ease: Vec<Vec<(u32, f32)>>,
     pub(crate) inputs: BTreeMap<u32, Vec<f32>>,
     pub(crate) outputs: BTreeMap<u32, (Vec<f32>, f32)>,
     pub(crate) baskets: Vec<Vec<u32>>,
@@ -48,15 +49,19 @@ impl Shop {
         };
         add(sections::NEIGHBOUR_OFFSETS, offsets(&self.neighbours));
         add(sections::NEIGHBOUR_ITEMS, self.neighbours.iter().flatten().map(|n| n.0).collect());
+        add(sections::EASE_OFFSETS, offsets(&self.ease));
+        add(sections::EASE_ITEMS, self.ease.iter().flatten().map(|n| n.0).collect());
         add(sections::BASKET_OFFSETS, offsets(&self.baskets));
         add(sections::BASKET_ITEMS, self.baskets.concat());
         add(sections::POSTING_OFFSETS, offsets(&self.postings));
         add(sections::POSTING_BASKETS, self.postings.concat());
         add(sections::EMBEDDING_INPUT_ITEMS, self.inputs.keys().copied().collect());
         add(sections::EMBEDDING_OUTPUT_ITEMS, self.outputs.keys().copied().collect());
-        let scores: Vec<f32> = self.neighbours.iter().flatten().map(|n| n.1).collect();
-        let n_scores = scores.len();
-        writer.add_owned(sections::NEIGHBOUR_SCORES, scores, &[n_scores]).unwrap();
+        for (name, lists) in [(sections::NEIGHBOUR_SCORES, &self.neighbours), (sections::EASE_SCORES, &self.ease)] {
+            let scores: Vec<f32> = lists.iter().flatten().map(|n| n.1).collect();
+            let n_scores = scores.len();
+            writer.add_owned(name, scores, &[n_scores]).unwrap();
+        }
         let input: Vec<f32> = self.inputs.values().flatten().copied().collect();
         let output: Vec<f32> = self.outputs.values().flat_map(|o| o.0.clone()).collect();
         let bias: Vec<f32> = self.outputs.values().map(|o| o.1).collect();
@@ -80,19 +85,20 @@ impl Shop {
 pub(crate) fn shop(n: u32) -> impl Strategy<Value = Shop> {
     let vector = || proptest::collection::vec(-1.0f32..1.0, 4);
     let score = prop_oneof![Just(0.5f32), 0.01f32..1.0];
-    let list = proptest::collection::btree_map(0..n, score, 0..5);
+    let list = || proptest::collection::btree_map(0..n, score.clone(), 0..5);
+    let lists = || proptest::collection::vec(list(), n as usize);
     let weight = || prop_oneof![Just(0.0f32), 0.05f32..1.0];
     (
         proptest::collection::vec(1u32..40, n as usize),
-        proptest::collection::vec(list, n as usize),
+        (lists(), lists()),
         proptest::collection::btree_map(0..n, vector(), 1..8),
         proptest::collection::btree_map(0..n, (vector(), -1.0f32..1.0), 1..10),
         proptest::collection::vec(proptest::collection::btree_set(0..n, 2..5), 0..12),
         (1u32..6, 1u32..6, 1usize..5),
-        prop::array::uniform4(prop::array::uniform7(weight())),
+        prop::array::uniform4(prop::array::uniform8(weight())),
         prop_oneof![Just(Clock::Calendar), Just(Clock::Order), Just(Clock::None)],
     )
-        .prop_map(move |(item_baskets, neighbours, inputs, outputs, baskets, sizes, weights, clock)| {
+        .prop_map(move |(item_baskets, (neighbours, ease), inputs, outputs, baskets, sizes, weights, clock)| {
             let (nearest_baskets, embedding_candidates, per_item) = sizes;
             let mut popular: Vec<u32> = (0..n).filter(|&i| item_baskets[i as usize] >= 8).collect();
             popular.sort_by_key(|&i| (std::cmp::Reverse(item_baskets[i as usize]), i));
@@ -118,6 +124,7 @@ pub(crate) fn shop(n: u32) -> impl Strategy<Value = Shop> {
                 item_baskets,
                 popular,
                 neighbours: neighbours.into_iter().map(|l| l.into_iter().collect()).collect(),
+                ease: ease.into_iter().map(|l| l.into_iter().collect()).collect(),
                 inputs,
                 outputs,
                 baskets,

@@ -215,14 +215,14 @@ mod tests {
 
     fn table() -> impl Strategy<Value = CaseTable> {
         let signal = prop_oneof![Just(0.0f32), Just(0.25f32), 0.0f32..1.0];
-        let row = prop::array::uniform7(signal);
+        let row = prop::array::uniform8(signal);
         (proptest::collection::btree_map(0u32..300, row, 1..150), 0u32..300).prop_map(|(rows, target)| {
             CaseTable::new(rows.into_iter().map(|(item, row)| (ItemId(item), row)).collect(), ItemId(target))
         })
     }
 
     fn weights() -> impl Strategy<Value = Weights> {
-        prop::array::uniform7(prop_oneof![Just(0.0f32), 0.01f32..2.0])
+        prop::array::uniform8(prop_oneof![Just(0.0f32), 0.01f32..2.0])
     }
 
     /// The discount of the target's place in the fully sorted list.

@@ -65,7 +65,7 @@ mod tests {
         assert!(MixtureParams::default().check().is_ok());
         for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::MAX] {
             let mut params = MixtureParams::default();
-            params.weights.discovery_known = [wrong; 7];
+            params.weights.discovery_known = [wrong; sidecart_serve::N_SIGNALS];
             assert_eq!(params.check().unwrap_err().name, "weights", "{wrong}");
         }
         for wrong in [0.0, 0.6, f64::NAN] {

@@ -73,8 +73,8 @@ pub struct BoostedTrees {
 /// ```
 ///
 /// # Errors
-/// [`Error::Parameter`] for a setting outside its range, [`Error::Cancelled`] between trees,
-/// [`Error::Bug`] if parts of a sample differ in length, there are no rows or more than 2^26, or an
+/// [`Error::Parameter`] in section `trees` for a setting outside its range (in another section by
+/// [`fit_section`]), [`Error::Cancelled`] between trees, [`Error::Bug`] if parts of a sample differ in length, there are no rows or more than 2^26, or an
 /// objective gives derivatives that are not finite.
 pub fn fit(
     train: &Sample<'_>,
@@ -83,7 +83,23 @@ pub fn fit(
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<BoostedTrees> {
-    params.check().map_err(|source| Error::Parameter { section: "upsell.trees", source })?;
+    fit_section("trees", train, valid, params, seed, progress)
+}
+
+/// [`fit`] with the section of the configuration that the parameters were read from, such as
+/// `ranker.trees`, for error messages.
+///
+/// # Errors
+/// As [`fit`], with [`Error::Parameter`] in `section`.
+pub fn fit_section(
+    section: &'static str,
+    train: &Sample<'_>,
+    valid: Option<&Sample<'_>>,
+    params: &TreeParams,
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<BoostedTrees> {
+    params.check().map_err(|source| Error::Parameter { section, source })?;
     check_samples(train, valid)?;
     progress.begin("growing trees", u64::from(params.max_trees), "trees");
     let bins = Bins::new(&train.rows, valid.map(|v| &v.rows), params.max_bins as usize);

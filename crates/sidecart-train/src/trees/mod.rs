@@ -23,7 +23,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{BoostedTrees, Sample, fit};
+pub use algorithm::{BoostedTrees, Sample, fit, fit_section};
 pub use logistic::Logistic;
 pub use objective::Objective;
 pub use params::TreeParams;

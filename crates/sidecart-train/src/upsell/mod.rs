@@ -62,7 +62,7 @@ pub struct UpsellInputs<'a> {
 pub struct UpsellFit {
     /// For the scorer.
     pub model: UpsellModel,
-    /// Traits of every customer at the end of the ledger, by [`CustomerId`].
+    /// Traits of every customer at the end of the ledger, by [`CustomerId`](sidecart_core::CustomerId).
     pub traits: Vec<Vec<f32>>,
     /// Segment of every customer.
     pub segmentation: Segmentation,

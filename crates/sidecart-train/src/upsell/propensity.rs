@@ -14,6 +14,8 @@ use crate::logistic;
 use crate::rates::segment_shifts;
 use crate::trees::{self, FeatureRows, Sample, TreeParams};
 
+/// Where the trees' settings stand in the configuration.
+const SECTION: &str = "upsell.trees";
 /// Trees are more work to serve: they must win by so much log loss.
 const TREES_MUST_WIN: f64 = 2e-4;
 /// Penalty on the squared coefficients of a logistic model.
@@ -120,13 +122,13 @@ fn grow(
     let sample =
         Sample { rows: FeatureRows::new(&train_rows, n_columns)?, objective: &objective, clusters: Some(&clusters) };
     let boosted = match valid {
-        None => trees::fit(&sample, None, params, seed, &NoProgress)?,
+        None => trees::fit_section(SECTION, &sample, None, params, seed, &NoProgress)?,
         Some(valid) => {
             let (valid_rows, valid_labels) = (matrix(cases, valid, n_columns), numbers(valid));
             let objective = trees::Logistic::new(&valid_labels, None)?;
             let valid =
                 Sample { rows: FeatureRows::new(&valid_rows, n_columns)?, objective: &objective, clusters: None };
-            trees::fit(&sample, Some(&valid), params, seed, &NoProgress)?
+            trees::fit_section(SECTION, &sample, Some(&valid), params, seed, &NoProgress)?
         }
     };
     Ok((boosted.trees, boosted.n_rounds as u32))

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sidecart_core::{NoProgress, Progress, Rng, exp, ln};
 
-use super::super::{BoostedTrees, FeatureRows, Logistic, Objective, Sample, TreeParams, fit};
+use super::super::{BoostedTrees, FeatureRows, Logistic, Objective, Sample, TreeParams, fit, fit_section};
 use super::nasty_number;
 use crate::Error;
 
@@ -339,7 +339,9 @@ fn bad_input_is_refused() {
     assert!(matches!(fails(&Sample { objective: &infinite, ..good }, None, &small()), Error::Bug { .. }));
     let params = TreeParams { max_leaves: 33, ..small() };
     let error = fails(&good, None, &params);
-    assert!(matches!(error, Error::Parameter { section: "upsell.trees", source } if source.name == "max_leaves"));
+    assert!(matches!(error, Error::Parameter { section: "trees", source } if source.name == "max_leaves"));
+    let error = fit_section("ranker.trees", &good, None, &params, 1, &NoProgress).unwrap_err();
+    assert!(error.to_string().starts_with("[ranker.trees] setting `max_leaves`"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! What training found out about rankers, as `train` and `inspect` show it.
+
+use anyhow::Result;
+use serde_json::{Value, from_value};
+
+use super::table_text;
+use crate::format::{count, percent};
+
+/// One situation of a training run, as a manifest holds it under `metrics.ranker.situations`.
+struct Row {
+    situation: String,
+    /// Learned from, compared on.
+    cases: (u64, u64),
+    /// Share of the hidden items among the candidates.
+    recall: f64,
+    /// Name, NDCG@10 and HR@10.
+    results: Vec<(String, f64, f64)>,
+    stage: String,
+}
+
+const SITUATIONS: [&str; 3] = ["completion-known", "anonymous", "discovery-known"];
+
+impl Row {
+    /// A row of another release can have another form; it is left out.
+    fn read(found: &Value) -> Option<Self> {
+        let text = |key: &str| found[key].as_str().map(str::to_owned);
+        Some(Self {
+            situation: text("situation")?,
+            cases: from_value(found["cases"].clone()).ok()?,
+            recall: found["pool"][0].as_f64()?,
+            results: from_value(found["results"].clone()).ok()?,
+            stage: text("stage")?,
+        })
+    }
+
+    fn ndcg(&self, name: &str) -> Option<f64> {
+        self.results.iter().find(|(source, ..)| source == name).map(|&(_, ndcg, _)| ndcg)
+    }
+
+    /// The part of the model that did best alone.
+    fn best_source(&self) -> Option<(&str, f64)> {
+        let alone = self.results.iter().filter(|(name, ..)| !["mixture", "linear", "trees"].contains(&name.as_str()));
+        alone.map(|(name, ndcg, _)| (name.as_str(), *ndcg)).max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let shown = |ndcg: Option<f64>| ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
+        let (source, alone) = self.best_source().unzip();
+        vec![
+            self.situation.clone(),
+            count(self.cases.0),
+            count(self.cases.1),
+            percent(self.recall),
+            shown(self.ndcg("mixture")),
+            shown(alone),
+            source.unwrap_or_default().into(),
+            shown(self.ndcg("linear")),
+            shown(self.ndcg("trees")),
+            self.stage.clone(),
+        ]
+    }
+}
+
+/// A table of the situations, and which of them have no ranker. Nothing for a model without one.
+pub(super) fn lines(summary: &Value) -> Result<String> {
+    let Some(situations) = summary["situations"].as_array() else { return Ok(String::new()) };
+    let situations: Vec<Row> = situations.iter().filter_map(Row::read).collect();
+    let mut text = String::new();
+    if !situations.is_empty() {
+        text.push_str("ranker: NDCG@10 on the newest baskets held back in time\n");
+        let header = [
+            "situation",
+            "learned from",
+            "compared on",
+            "in pool",
+            "mixture",
+            "best alone",
+            "which",
+            "linear",
+            "trees",
+            "answers",
+        ];
+        text.push_str(&table_text(&header, &situations.iter().map(Row::cells).collect::<Vec<_>>())?);
+    }
+    let has_row = |name: &&str| !situations.iter().any(|row| row.situation == **name);
+    let without: Vec<&str> = SITUATIONS.into_iter().filter(has_row).collect();
+    if !without.is_empty() {
+        text.push_str(&format!("ranker: too few cases to learn one for {}; the mixture answers\n", without.join(", ")));
+    }
+    Ok(text)
+}
+
+/// What `train` says of the ranker.
+pub(super) fn train_lines(summary: &Value, is_enabled: bool) -> Result<String> {
+    match (summary.is_null(), is_enabled) {
+        (false, _) => lines(summary),
+        (true, true) => {
+            Ok("ranker: none, there is no time split with baskets to learn one on; the mixture answers\n".into())
+        }
+        (true, false) => Ok("ranker: switched off ([models.ranker] enabled = false)\n".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sidecart::models::ranker::{RankerTuning, SituationTuning};
+    use sidecart::serve::ranker::{Situation, Stage};
+
+    use super::*;
+
+    fn found(situation: Situation, results: &[(&str, f64)], stage: Stage) -> SituationTuning {
+        SituationTuning {
+            situation,
+            cases: (8_506, 2_500),
+            pool: (0.9894, 251.6),
+            candidates: (0.98, 250.0),
+            results: results.iter().map(|&(name, ndcg)| (name.to_owned(), ndcg, 2.0 * ndcg)).collect(),
+            n_trees: 30,
+            stage,
+        }
+    }
+
+    #[test]
+    fn every_situation_says_what_answers_and_why() {
+        let results = [("mixture", 0.3417), ("own", 0.2953), ("popular", 0.1), ("linear", 0.3607), ("trees", 0.391)];
+        let tuning = RankerTuning {
+            situations: vec![
+                found(Situation::CompletionKnown, &results, Stage::Trees),
+                found(Situation::DiscoveryKnown, &results[..4], Stage::Mixture),
+            ],
+        };
+        let text = lines(&json!(tuning)).unwrap();
+        let row = |name: &str| {
+            let line = text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+            line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected = "completion-known 8,506 2,500 98.9 % 0.3417 0.2953 own 0.3607 0.3910 trees";
+        assert_eq!(row("completion-known"), expected.split(' ').collect::<Vec<_>>(), "{text}");
+        let expected = "discovery-known 8,506 2,500 98.9 % 0.3417 0.2953 own 0.3607 mixture";
+        assert_eq!(row("discovery-known"), expected.split(' ').collect::<Vec<_>>(), "no trees were grown: {text}");
+        assert!(text.ends_with("ranker: too few cases to learn one for anonymous; the mixture answers\n"), "{text}");
+    }
+
+    #[test]
+    fn a_model_without_ranker_says_why_and_an_older_one_nothing() {
+        let empty = lines(&json!(RankerTuning::default())).unwrap();
+        assert!(
+            empty.starts_with("ranker: too few cases to learn one for completion-known, anonymous, disc"),
+            "{empty}"
+        );
+        assert_eq!(lines(&Value::Null).unwrap(), "");
+        assert!(train_lines(&Value::Null, false).unwrap().contains("switched off"));
+        assert!(train_lines(&Value::Null, true).unwrap().contains("no time split"));
+        assert_eq!(train_lines(&json!(RankerTuning::default()), true).unwrap(), empty);
+    }
+}

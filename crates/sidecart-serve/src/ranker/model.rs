@@ -1,0 +1,234 @@
+use serde::{Deserialize, Serialize};
+use sidecart_artifact::{Container, ContainerWriter};
+
+use super::collect::Quotas;
+use super::features::{N_FEATURES, N_LIGHT};
+use super::tables::RankerTables;
+use crate::error::{Error, Result};
+use crate::sections as names;
+use crate::settings::Mode;
+use crate::trees::{TreeEnsemble, TreeParts};
+
+/// Listwise linear ranker over standardised features.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct LinearRanker {
+    /// Mean of each feature.
+    pub means: Vec<f32>,
+    /// One over the standard deviation of each feature; 0 where it is constant.
+    pub inverse_scales: Vec<f32>,
+    /// Utility for each standard deviation.
+    pub coefficients: Vec<f32>,
+}
+
+/// Standard deviations beyond which a feature counts no further.
+const CLIP: f32 = 6.0;
+
+impl LinearRanker {
+    /// The utility of a row; differences within a query count.
+    #[inline]
+    #[must_use]
+    pub fn score(&self, row: &[f32]) -> f32 {
+        let columns = self.means.iter().zip(&self.inverse_scales).zip(&self.coefficients);
+        let terms = row
+            .iter()
+            .zip(columns)
+            .map(|(&value, ((&mean, &scale), &coefficient))| ((value - mean) * scale).clamp(-CLIP, CLIP) * coefficient);
+        terms.sum()
+    }
+}
+
+/// What ranks in a situation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The mixture: the ranker did not beat it.
+    Mixture,
+    /// The linear ranker ranks what the first stage keeps.
+    Linear,
+    /// Trees rank it.
+    Trees,
+}
+
+/// A situation that has a ranker of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Situation {
+    /// Completion for a customer with a past.
+    CompletionKnown,
+    /// Nothing is known of the customer, whatever the list is for.
+    Anonymous,
+    /// Discovery for a customer with a past.
+    DiscoveryKnown,
+}
+
+impl Situation {
+    /// All, in order.
+    pub const ALL: [Self; 3] = [Self::CompletionKnown, Self::Anonymous, Self::DiscoveryKnown];
+
+    /// The situation of a query.
+    #[must_use]
+    pub fn of(mode: Mode, knows_customer: bool) -> Self {
+        match (mode, knows_customer) {
+            (_, false) => Self::Anonymous,
+            (Mode::Completion, true) => Self::CompletionKnown,
+            (Mode::Discovery, true) => Self::DiscoveryKnown,
+        }
+    }
+
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CompletionKnown => "completion_known",
+            Self::Anonymous => "anonymous",
+            Self::DiscoveryKnown => "discovery_known",
+        }
+    }
+}
+
+/// The rankers of one situation.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SituationRanker {
+    /// The first stage over the [`LIGHT`](super::LIGHT) features: it keeps the best of the pool.
+    pub light: LinearRanker,
+    /// The second stage over all features, where trees do not rank.
+    pub linear: LinearRanker,
+    /// The second stage otherwise.
+    pub trees: Option<TreeEnsemble>,
+}
+
+/// How the ranker is used; stored in the manifest.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankerSettings {
+    /// What answers by default, by [`Situation`].
+    pub stages: [Stage; 3],
+    /// Best candidates of the mixture that the first stage looks at, beside those of kinds, lines and
+    /// freshness.
+    pub pool: u32,
+    /// Candidates that the first stage keeps.
+    pub kept: u32,
+    /// How many candidates come from where.
+    pub quotas: Quotas,
+}
+
+impl RankerSettings {
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        for (name, n) in [("pool", self.pool), ("kept", self.kept)] {
+            if !(1..=65_536).contains(&n) {
+                return Err(format!("ranker.{name} = {n}: expected a whole number from 1 to 65536"));
+            }
+        }
+        let Quotas { embeddings, kinds, items_per_kind, items_per_line, own_lines, recent, popular } = self.quotas;
+        for (name, n) in [
+            ("embeddings", embeddings),
+            ("kinds", kinds),
+            ("items_per_kind", items_per_kind),
+            ("items_per_line", items_per_line),
+            ("own_lines", own_lines),
+            ("recent", recent),
+            ("popular", popular),
+        ] {
+            if n > 65_536 {
+                return Err(format!("ranker.quotas.{name} = {n}: expected a whole number from 0 to 65536"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tables and rankers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RankerModel {
+    /// How it is used.
+    pub settings: RankerSettings,
+    /// What the features read.
+    pub tables: RankerTables,
+    /// By [`Situation`].
+    pub situations: [Option<SituationRanker>; 3],
+}
+
+impl RankerModel {
+    /// The rankers of a situation.
+    #[must_use]
+    pub fn of(&self, situation: Situation) -> Option<&SituationRanker> {
+        self.situations[situation as usize].as_ref()
+    }
+
+    /// Adds the tensors.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when a tensor cannot be written.
+    pub fn write(&self, writer: &mut ContainerWriter<'_>) -> Result<()> {
+        self.tables.write(writer)?;
+        for situation in Situation::ALL {
+            let Some(ranker) = self.of(situation) else { continue };
+            let name = |part: &str| format!("{}.{}.{part}", names::RANKERS, situation.name());
+            for (part, linear, n) in [("light", &ranker.light, N_LIGHT), ("linear", &ranker.linear, N_FEATURES)] {
+                let LinearRanker { means, inverse_scales, coefficients } = linear;
+                let columns: Vec<f32> = [means, inverse_scales, coefficients].into_iter().flatten().copied().collect();
+                writer.add_owned(&name(part), columns, &[3, n])?;
+            }
+            let Some(trees) = &ranker.trees else { continue };
+            let TreeParts { offsets, features, thresholds, left, right, leaves } = trees.parts();
+            writer.add_owned(&name("trees.offsets"), offsets.to_vec(), &[offsets.len()])?;
+            writer.add_owned(&name("trees.features"), features.to_vec(), &[features.len()])?;
+            writer.add_owned(&name("trees.thresholds"), thresholds.to_vec(), &[thresholds.len()])?;
+            writer.add_owned(&name("trees.left"), left.to_vec(), &[left.len()])?;
+            writer.add_owned(&name("trees.right"), right.to_vec(), &[right.len()])?;
+            writer.add_owned(&name("trees.leaves"), leaves.to_vec(), &[leaves.len()])?;
+        }
+        Ok(())
+    }
+
+    /// Reads and checks the tensors; `None` where `settings` is.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`], [`Error::Model`].
+    pub fn read(container: &Container, settings: Option<&RankerSettings>, n_items: usize) -> Result<Option<Self>> {
+        let Some(&settings) = settings else { return Ok(None) };
+        settings.check().map_err(|problem| Error::Settings { problem })?;
+        let tables = RankerTables::read(container, n_items)?;
+        let mut situations = [const { None }; 3];
+        for situation in Situation::ALL {
+            let name = |part: &str| format!("{}.{}.{part}", names::RANKERS, situation.name());
+            if !container.contains(&name("linear")) {
+                continue;
+            }
+            let linear = |part: &str, n: usize| -> Result<LinearRanker> {
+                let columns = container.matrix::<f32>(&name(part), 3, n)?;
+                let row = |at: usize| container.row(&columns, at).to_vec();
+                Ok(LinearRanker { means: row(0), inverse_scales: row(1), coefficients: row(2) })
+            };
+            let (light, linear) = (linear("light", N_LIGHT)?, linear("linear", N_FEATURES)?);
+            let trees = container
+                .contains(&name("trees.offsets"))
+                .then(|| {
+                    let section = |part: &str| format!("{}.{}.trees.{part}", names::RANKERS, situation.name());
+                    let parts = TreeParts {
+                        offsets: container.get(&container.section(&section("offsets"))?),
+                        features: container.get(&container.section(&section("features"))?),
+                        thresholds: container.get(&container.section(&section("thresholds"))?),
+                        left: container.get(&container.section(&section("left"))?),
+                        right: container.get(&container.section(&section("right"))?),
+                        leaves: container.get(&container.section(&section("leaves"))?),
+                    };
+                    TreeEnsemble::from_parts(N_FEATURES, parts)
+                })
+                .transpose()?;
+            situations[situation as usize] = Some(SituationRanker { light, linear, trees });
+        }
+        for (stage, situation) in settings.stages.iter().zip(Situation::ALL) {
+            let has = match (stage, &situations[situation as usize]) {
+                (Stage::Mixture, _) => true,
+                (Stage::Linear, ranker) => ranker.is_some(),
+                (Stage::Trees, ranker) => ranker.as_ref().is_some_and(|r| r.trees.is_some()),
+            };
+            if !has {
+                let problem = format!("ranker.stages names {stage:?} for {}, which is not there", situation.name());
+                return Err(Error::Settings { problem });
+            }
+        }
+        Ok(Some(Self { settings, tables, situations }))
+    }
+}

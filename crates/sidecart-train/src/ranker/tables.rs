@@ -1,0 +1,339 @@
+use rayon::prelude::*;
+use sidecart_core::{MICROS_PER_DAY, Time, exp, ln};
+use sidecart_data::{Labels, Ledger};
+use sidecart_serve::ranker::{ItemFacts, KindFacts, KindPair, NO_GROUP, RankerTables, Rows};
+
+use crate::catalogue::Catalogue;
+use crate::ladders::prices;
+
+/// Days that say what sells now.
+const RECENT_DAYS: i64 = 28;
+const WEEK_DAYS: i64 = 7;
+/// Where times are no days, the newest baskets that stand for the two.
+const RECENT_SHARE: f64 = 0.1;
+const WEEK_SHARE: f64 = 0.025;
+/// Share of the history in which every purchase looks like a first one; none of it counts as one.
+const WARM_UP_SHARE: f64 = 0.15;
+/// Imaginary baskets by chance in a lift.
+const LIFT_BASKETS: f64 = 5.0;
+/// Kinds kept for a kind, strongest first.
+const MAX_PAIRS: usize = 150;
+/// Items kept for a kind, and for a line.
+const MAX_GROUP_ITEMS: usize = 200;
+/// Best sellers of the newest days that are kept.
+const MAX_RECENT: usize = 1_000;
+/// Imaginary purchases in an item's rate of first purchases.
+const RATE_PURCHASES: f64 = 3.0;
+
+/// The values of label columns for every item: dense codes from 0 in the order of the values.
+struct Codes {
+    of_item: Vec<u32>,
+    n: u32,
+}
+
+impl Codes {
+    fn new<V: Ord + Clone>(values: &[Option<V>]) -> Self {
+        let mut distinct: Vec<V> = values.iter().flatten().cloned().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let code = |value: &V| distinct.binary_search(value).map_or(NO_GROUP, |at| at as u32);
+        Self { of_item: values.iter().map(|v| v.as_ref().map_or(NO_GROUP, code)).collect(), n: distinct.len() as u32 }
+    }
+
+    /// The path through the first `depth` category levels.
+    fn path(catalogue: &Catalogue, depth: usize) -> Self {
+        let levels = &catalogue.table.categories[..depth.min(catalogue.table.categories.len())];
+        let path = |row: usize| -> Option<Vec<u32>> {
+            let codes: Vec<u32> = levels.iter().map(|level| level.codes[row]).collect();
+            codes.iter().any(|&code| code != Labels::NONE).then_some(codes)
+        };
+        Self::new(&catalogue.rows.iter().map(|row| row.and_then(path)).collect::<Vec<_>>())
+    }
+
+    fn label(catalogue: &Catalogue, labels: &Option<Labels>) -> Self {
+        let code = |row: usize| labels.as_ref().map(|l| l.codes[row]).filter(|&code| code != Labels::NONE);
+        Self::new(&catalogue.rows.iter().map(|row| row.and_then(code)).collect::<Vec<_>>())
+    }
+}
+
+/// Counts of one item.
+#[derive(Clone, Copy, Default)]
+struct Sales {
+    baskets: u32,
+    recent: u32,
+    week: u32,
+    /// After the warm-up: purchases, and those that are the customer's first.
+    counted: u32,
+    first: u32,
+    first_recent: u32,
+}
+
+/// What the ledger says of items, and which lines are first purchases.
+struct Counts {
+    items: Vec<Sales>,
+    /// By line of the ledger: the customer's first purchase of the item, after the warm-up.
+    is_first: Vec<bool>,
+}
+
+impl Counts {
+    fn new(ledger: &Ledger, n_items: usize) -> Self {
+        let times = ledger.basket_times();
+        let (first, last) = (ledger.first_time().unwrap_or_default(), ledger.last_time().unwrap_or_default());
+        let days = |n: i64| Time(last.0.saturating_sub(n * MICROS_PER_DAY));
+        let (recent, week) = if ledger.clock().has_durations() {
+            (days(RECENT_DAYS), days(WEEK_DAYS))
+        } else {
+            let newest = |share: f64| ledger.time_of_last(share).unwrap_or(first);
+            (newest(RECENT_SHARE), newest(WEEK_SHARE))
+        };
+        let warm = Time(first.0.saturating_add(((last.0.saturating_sub(first.0)) as f64 * WARM_UP_SHARE) as i64));
+        let mut items = vec![Sales::default(); n_items];
+        let mut is_first = vec![false; ledger.n_lines()];
+        let mut seen_by = vec![u32::MAX; n_items];
+        let offsets = ledger.baskets().offsets();
+        for (number, run) in (0u32..).zip(ledger.customer_runs()) {
+            let known = ledger.customer_of(run.start).is_some();
+            for basket in run {
+                let time = times[basket];
+                let start = offsets[basket];
+                for (at, item) in ledger.baskets().get(basket).iter().enumerate() {
+                    let sales = &mut items[item.index()];
+                    sales.baskets += 1;
+                    sales.recent += u32::from(time > recent);
+                    sales.week += u32::from(time > week);
+                    // Of an anonymous basket nobody knows what was bought before.
+                    let new = std::mem::replace(&mut seen_by[item.index()], number) != number;
+                    if known && time >= warm {
+                        sales.counted += 1;
+                        sales.first += u32::from(new);
+                        sales.first_recent += u32::from(new && time > recent);
+                        is_first[start + at] = new;
+                    }
+                }
+            }
+        }
+        if items.iter().all(|sales| sales.counted == 0) {
+            // Without customers every purchase is as new as another.
+            for sales in &mut items {
+                (sales.counted, sales.first, sales.first_recent) = (sales.baskets, sales.baskets, sales.recent);
+            }
+            is_first.fill(true);
+        }
+        Self { items, is_first }
+    }
+}
+
+/// Builds what the ranker reads. O(lines x kinds of a basket), in parallel over kinds.
+#[must_use]
+pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
+    let n_items = catalogue.len();
+    let depth = catalogue.table.categories.len();
+    let kinds = Codes::path(catalogue, depth);
+    let families = Codes::path(catalogue, depth.saturating_sub(1).max(1));
+    let maker_column =
+        if catalogue.table.manufacturer.is_some() { &catalogue.table.manufacturer } else { &catalogue.table.brand };
+    let makers = Codes::label(catalogue, maker_column);
+    let line_of = |item: usize| {
+        let (maker, kind) = (makers.of_item[item], kinds.of_item[item]);
+        (maker != NO_GROUP && kind != NO_GROUP).then_some((maker, kind))
+    };
+    let lines = Codes::new(&(0..n_items).map(line_of).collect::<Vec<_>>());
+    let counts = Counts::new(ledger, n_items);
+    let prices = prices::usual(ledger, catalogue);
+    let kind_facts = kind_facts(&kinds, &counts, |item| prices.log(item));
+    let shares = Shares::new(&kinds, &counts);
+    let private = catalogue.private_labels();
+    let log_size = |item: usize| -> f32 {
+        let size = catalogue.rows[item].and_then(|row| catalogue.table.size_amount.as_ref()?[row]);
+        size.map_or(0.0, |(amount, _)| ln(amount) as f32)
+    };
+    let plus_one = |n: u32| ln(1.0 + f64::from(n)) as f32;
+    let items: Vec<ItemFacts> = (0..n_items)
+        .map(|item| {
+            let sales = &counts.items[item];
+            let kind = kinds.of_item[item];
+            let of_kind = kind_facts.get(kind as usize);
+            let kind_rate = of_kind.map_or(0.5, |k| f64::from(k.first_rate));
+            let rate =
+                (f64::from(sales.first) + RATE_PURCHASES * kind_rate) / (f64::from(sales.counted) + RATE_PURCHASES);
+            ItemFacts {
+                kind,
+                family: families.of_item[item],
+                maker: makers.of_item[item],
+                line: lines.of_item[item],
+                log_price: prices.log(item as u32).map_or(of_kind.map_or(0.0, |k| k.log_price), |p| p as f32),
+                log_size: log_size(item),
+                private_label: private[item].map_or(0.5, |own| if own { 1.0 } else { 0.0 }),
+                log_baskets: plus_one(sales.baskets),
+                log_recent: plus_one(sales.recent),
+                log_week: plus_one(sales.week),
+                log_first_recent: plus_one(sales.first_recent),
+                first_rate: rate as f32,
+                share: shares.sold[item] as f32,
+                first_share: shares.first[item] as f32,
+                log_first_share: ln(shares.first[item].max(1e-6)) as f32,
+            }
+        })
+        .collect();
+    let sold = |item: &u32| counts.items[*item as usize].baskets > 0;
+    let by_share = |codes: &Codes, share: &[f64]| {
+        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); codes.n as usize];
+        for item in (0..n_items as u32).filter(sold) {
+            if let Some(list) = lists.get_mut(codes.of_item[item as usize] as usize) {
+                list.push(item);
+            }
+        }
+        for list in &mut lists {
+            list.sort_unstable_by(|&a, &b| share[b as usize].total_cmp(&share[a as usize]).then(a.cmp(&b)));
+            list.truncate(MAX_GROUP_ITEMS);
+        }
+        Rows::new(lists)
+    };
+    let mut recent: Vec<u32> = (0..n_items as u32).filter(|&i| counts.items[i as usize].recent > 0).collect();
+    recent.sort_unstable_by_key(|&i| (std::cmp::Reverse(counts.items[i as usize].recent), i));
+    recent.truncate(MAX_RECENT);
+    RankerTables {
+        pairs: Rows::new(kind_pairs(ledger, &kinds, &counts.is_first)),
+        kind_items: by_share(&kinds, &shares.first),
+        line_items: by_share(&lines, &shares.sold),
+        kinds: kind_facts,
+        items,
+        recent,
+        n_families: families.n,
+        n_makers: makers.n,
+    }
+}
+
+fn kind_facts(kinds: &Codes, counts: &Counts, log_price: impl Fn(u32) -> Option<f64>) -> Vec<KindFacts> {
+    let mut sums = vec![(0.0, 0.0, 0.0, 0.0); kinds.n as usize];
+    for (item, &kind) in (0u32..).zip(&kinds.of_item) {
+        let Some(sum) = sums.get_mut(kind as usize) else { continue };
+        let sales = &counts.items[item as usize];
+        sum.0 += f64::from(sales.first);
+        sum.1 += f64::from(sales.counted);
+        if let Some(price) = log_price(item) {
+            sum.2 += price;
+            sum.3 += 1.0;
+        }
+    }
+    let all: f64 = sums.iter().map(|sum| sum.0 + 1.0).sum();
+    let facts = |&(first, counted, price, n): &(f64, f64, f64, f64)| KindFacts {
+        log_share: ln((first + 1.0) / all) as f32,
+        first_rate: ((first + 1.0) / (counted + 2.0)) as f32,
+        log_price: if n > 0.0 { (price / n) as f32 } else { 0.0 },
+    };
+    sums.iter().map(facts).collect()
+}
+
+/// Every item's share of its kind; items without a kind share one.
+struct Shares {
+    sold: Vec<f64>,
+    first: Vec<f64>,
+}
+
+impl Shares {
+    fn new(kinds: &Codes, counts: &Counts) -> Self {
+        let weights: Vec<(f64, f64)> = counts
+            .items
+            .iter()
+            .map(|s| {
+                let sold = f64::from(s.recent) + 0.05 * f64::from(s.baskets);
+                let first = 2.0 * f64::from(s.first_recent) + 0.1 * f64::from(s.first) + 0.02;
+                (sold, first)
+            })
+            .collect();
+        let mut sums = vec![(0.0, 0.0); kinds.n as usize + 1];
+        let place = |item: usize| kinds.of_item[item].min(kinds.n) as usize;
+        for (item, weight) in weights.iter().enumerate() {
+            let sum = &mut sums[place(item)];
+            (sum.0, sum.1) = (sum.0 + weight.0, sum.1 + weight.1);
+        }
+        let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        Self {
+            sold: weights.iter().enumerate().map(|(item, w)| share(w.0, sums[place(item)].0)).collect(),
+            first: weights.iter().enumerate().map(|(item, w)| share(w.1, sums[place(item)].1)).collect(),
+        }
+    }
+}
+
+/// For every kind the kinds that stand in its baskets more often than chance explains.
+fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<KindPair>> {
+    let n_kinds = kinds.n as usize;
+    let n_baskets = ledger.n_baskets();
+    // Distinct kinds of every basket, with whether one of its items is a first purchase.
+    let (mut offsets, mut entries) = (vec![0usize], Vec::new());
+    let line_offsets = ledger.baskets().offsets();
+    for basket in 0..n_baskets {
+        let begin = entries.len();
+        let start = line_offsets[basket];
+        for (at, item) in ledger.baskets().get(basket).iter().enumerate() {
+            let kind = kinds.of_item[item.index()];
+            if kind != NO_GROUP {
+                entries.push((kind, is_first[start + at]));
+            }
+        }
+        // Of equal kinds the one with a first purchase last, so that it is kept.
+        entries[begin..].sort_unstable();
+        let mut kept = begin;
+        for at in begin..entries.len() {
+            if at + 1 == entries.len() || entries[at + 1].0 != entries[at].0 {
+                entries[kept] = entries[at];
+                kept += 1;
+            }
+        }
+        entries.truncate(kept);
+        offsets.push(entries.len());
+    }
+    let mut holding = vec![(0u32, 0u32); n_kinds];
+    let mut postings: Vec<Vec<u32>> = vec![Vec::new(); n_kinds];
+    for basket in 0..n_baskets {
+        for &(kind, first) in &entries[offsets[basket]..offsets[basket + 1]] {
+            holding[kind as usize].0 += 1;
+            holding[kind as usize].1 += u32::from(first);
+            postings[kind as usize].push(basket as u32);
+        }
+    }
+    let chance = |n: u32| (f64::from(n) + LIFT_BASKETS) / n_baskets.max(1) as f64;
+    postings
+        .par_iter()
+        .enumerate()
+        .map_init(
+            || (vec![(0u32, 0u32); n_kinds], Vec::new()),
+            |(together, touched), (kind, baskets)| {
+                for &basket in baskets {
+                    for &(other, first) in &entries[offsets[basket as usize]..offsets[basket as usize + 1]] {
+                        let count = &mut together[other as usize];
+                        if count.0 == 0 {
+                            touched.push(other);
+                        }
+                        count.0 += 1;
+                        count.1 += u32::from(first);
+                    }
+                }
+                let own = f64::from(holding[kind].0) + LIFT_BASKETS;
+                let log_lift = |n: u32, p: f64| ln((f64::from(n) + LIFT_BASKETS * p) / (own * p)) as f32;
+                let mut pairs: Vec<KindPair> = touched
+                    .drain(..)
+                    .map(|other| {
+                        let (n, first) = std::mem::take(&mut together[other as usize]);
+                        let (all, all_first) = holding[other as usize];
+                        KindPair {
+                            kind: other,
+                            lift: log_lift(n, chance(all)),
+                            first_lift: log_lift(first, chance(all_first)),
+                        }
+                    })
+                    .filter(|pair| pair.lift > 0.0 || pair.first_lift > 0.0)
+                    .collect();
+                // What goes with a kind matters by how much is sold of it, not by the lift alone.
+                let worth = |p: &KindPair| {
+                    f64::from(p.first_lift.max(p.lift)) * exp(0.5 * ln(chance(holding[p.kind as usize].0)))
+                };
+                pairs.sort_unstable_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.kind.cmp(&b.kind)));
+                pairs.truncate(MAX_PAIRS);
+                pairs.sort_unstable_by_key(|pair| pair.kind);
+                pairs
+            },
+        )
+        .collect()
+}
