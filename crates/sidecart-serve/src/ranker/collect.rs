@@ -51,7 +51,7 @@ const AFFINITY_WEIGHT: f32 = 0.6;
 /// Longest age that counts, in days.
 const MAX_AGE: f64 = 1_000.0;
 
-fn facts_of<'m>(facts: &'m mut Vec<CandidateFacts>, place: usize) -> &'m mut CandidateFacts {
+fn facts_of(facts: &mut Vec<CandidateFacts>, place: usize) -> &mut CandidateFacts {
     if facts.len() <= place {
         facts.resize(place + 1, CandidateFacts::default());
     }

@@ -42,6 +42,9 @@ pub struct RankerTuning {
     pub situations: Vec<SituationTuning>,
 }
 
+/// NDCG@10 and HR@10 by name of what answered.
+pub type Results = Vec<(String, f64, f64)>;
+
 /// One situation's comparison.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct SituationTuning {
@@ -54,7 +57,7 @@ pub struct SituationTuning {
     /// The same of what the first stage keeps of it.
     pub candidates: (f64, f64),
     /// NDCG@10 and HR@10 by what answered.
-    pub results: Vec<(String, f64, f64)>,
+    pub results: Results,
     /// Trees grown.
     pub n_trees: u32,
     /// What answers by default.
@@ -265,7 +268,7 @@ pub fn fit(
     Ok((model, tuning))
 }
 
-fn sample<'a>(cases: &'a [RankingCase], situation: Situation, n: usize) -> Vec<&'a RankingCase> {
+fn sample(cases: &[RankingCase], situation: Situation, n: usize) -> Vec<&RankingCase> {
     let mut asked: Vec<&RankingCase> = cases.iter().filter(|case| case.asks(situation)).collect();
     if asked.len() > n {
         asked.sort_by_key(|case| case.hash);
@@ -398,7 +401,7 @@ fn compare(
     cases: &[&RankingCase],
     situation: Situation,
     has_trees: bool,
-) -> Result<(Vec<(String, f64, f64)>, Stage)> {
+) -> Result<(Results, Stage)> {
     let parts = scorer.parts();
     let mut results = Vec::new();
     let mut best_without: Option<(f64, Vec<f64>)> = None;

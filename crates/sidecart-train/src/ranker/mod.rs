@@ -13,6 +13,6 @@ mod tables;
 mod tests;
 
 pub use cases::{RankingCase, RankingCases};
-pub use fit::{RankerTuning, SituationTuning, fit};
+pub use fit::{RankerTuning, Results, SituationTuning, fit};
 pub use params::RankerParams;
 pub use tables::tables;

@@ -263,9 +263,8 @@ fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<Kind
     // Distinct kinds of every basket, with whether one of its items is a first purchase.
     let (mut offsets, mut entries) = (vec![0usize], Vec::new());
     let line_offsets = ledger.baskets().offsets();
-    for basket in 0..n_baskets {
+    for (basket, &start) in line_offsets[..n_baskets].iter().enumerate() {
         let begin = entries.len();
-        let start = line_offsets[basket];
         for (at, item) in ledger.baskets().get(basket).iter().enumerate() {
             let kind = kinds.of_item[item.index()];
             if kind != NO_GROUP {

@@ -17,7 +17,7 @@ use crate::trees::{self, FeatureRows, Sample, TreeParams};
 /// Where the trees' settings stand in the configuration.
 const SECTION: &str = "upsell.trees";
 /// Trees are more work to serve: they must win by so much log loss.
-const TREES_MUST_WIN: f64 = 2e-4;
+const TREES_MUST_WIN: f64 = 1e-3;
 /// Penalty on the squared coefficients of a logistic model.
 const PENALTY: f64 = 1.0;
 
