@@ -159,15 +159,16 @@ fn tables_are_the_counts_of_a_plain_twin() {
     assert!(tables.recent.is_sorted_by(|&a, &b| recent(a) > recent(b) || (recent(a) == recent(b) && a < b)));
 }
 
+/// Kinds of a basket, and those with a first purchase.
+type KindSets = (BTreeSet<u32>, BTreeSet<u32>);
+
 #[test]
 fn kinds_go_together_as_often_as_a_plain_twin_counts() {
     let (ledger, catalogue) = shop(&DemoParams { n_customers: 60, n_weeks: 20, ..DemoParams::default() });
     let tables = tables(&ledger, &catalogue);
     let plain = Plain::new(&ledger, &tables);
     let n_baskets = ledger.n_baskets() as f64;
-    let count = |holds: &dyn Fn(&(BTreeSet<u32>, BTreeSet<u32>)) -> bool| {
-        plain.kinds.iter().filter(|basket| holds(basket)).count() as f64
-    };
+    let count = |holds: &dyn Fn(&KindSets) -> bool| plain.kinds.iter().filter(|basket| holds(basket)).count() as f64;
     let (mut n_kept, mut n_left) = (0, 0);
     for from in 0..tables.kinds.len() as u32 {
         let row = tables.pairs.row(from);
