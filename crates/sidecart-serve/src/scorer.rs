@@ -398,7 +398,8 @@ impl Scorer {
             Source::Ease => !self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_none(),
             Source::Baskets => self.model.baskets().is_none(),
-            Source::Linear | Source::Trees => self.model.ranker().is_none(),
+            Source::Linear => self.model.ranker().is_none(),
+            Source::Trees => !self.model.ranker().is_some_and(RankerModel::has_trees),
             _ => false,
         };
         if missing {
@@ -415,7 +416,8 @@ impl Scorer {
             Source::Ease => self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_some(),
             Source::Baskets => self.model.baskets().is_some(),
-            Source::Linear | Source::Trees => self.model.ranker().is_some(),
+            Source::Linear => self.model.ranker().is_some(),
+            Source::Trees => self.model.ranker().is_some_and(RankerModel::has_trees),
             _ => true,
         };
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()

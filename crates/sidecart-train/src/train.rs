@@ -71,7 +71,8 @@ pub fn train(
                 let cases = RankingCases::new(ledger, &split, min_baskets, &params.ranker, seed);
                 let tables = ranker::tables(&split.before, catalogue);
                 let fitted = ranker::fit(&mut scorer, tables, &split, &cases, &params.ranker, seed, progress)?;
-                ranked = Some(fitted);
+                // Without enough cases anywhere there is nothing to put into the artifact.
+                ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }
             Some(tuning)
         }

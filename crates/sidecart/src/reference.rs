@@ -193,7 +193,7 @@ pub const REFERENCE: &[Key] = &[
     key("models.ranker.targets_per_basket", "2", "1 to 5 items", "items hidden in a basket, one at a time"),
     key(
         "models.ranker.validation_share",
-        "0.25",
+        "0.15",
         "0.1 to 0.5 of the held-out baskets",
         "newest of them, that growing is stopped and rankers are compared on",
     ),
@@ -204,7 +204,7 @@ pub const REFERENCE: &[Key] = &[
         "best candidates of the mixture that the first stage looks at, beside those of kinds, lines and freshness",
     ),
     key("models.ranker.kept", "150", "10 to 1000 items", "candidates that the first stage keeps to be ranked"),
-    key("models.ranker.candidates_per_case", "80", "10 to 1000 items", "candidates of a case that rankers learn from"),
+    key("models.ranker.candidates_per_case", "60", "10 to 1000 items", "candidates of a case that rankers learn from"),
     key("models.ranker.quotas.embeddings", "150", "0 to 10000 items", "candidates from the vectors"),
     key(
         "models.ranker.quotas.kinds",

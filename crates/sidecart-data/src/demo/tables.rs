@@ -65,6 +65,10 @@ path = "promotions.parquet"
 
 [segments]
 by = "segment"
+
+# A shop this small shows its habits in few baskets; so the demo takes seconds.
+[models.ranker]
+max_baskets = 1500
 "#,
             self.baskets.len(),
             self.customers.len(),

@@ -155,6 +155,12 @@ impl RankerModel {
         self.situations[situation as usize].as_ref()
     }
 
+    /// Whether any situation has trees.
+    #[must_use]
+    pub fn has_trees(&self) -> bool {
+        self.situations.iter().flatten().any(|ranker| ranker.trees.is_some())
+    }
+
     /// Adds the tensors.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ const TRUNCATION: usize = 20;
 const DEPTH: usize = 10;
 /// Most cases of one situation.
 const MAX_CASES: usize = 14_000;
+/// The same where nothing is known of the customer, so that less depends on each case.
+const MAX_ANONYMOUS: usize = 9_000;
 
 /// How rankers and sources did on the newest held-out baskets.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -287,7 +289,8 @@ fn fit_situation(
     params: &RankerParams,
     seed: u64,
 ) -> Result<Option<(SituationRanker, SituationTuning)>> {
-    let train = sample(&cases.train, situation, MAX_CASES);
+    let most = if situation == Situation::Anonymous { MAX_ANONYMOUS } else { MAX_CASES };
+    let train = sample(&cases.train, situation, most);
     let valid = sample(&cases.valid, situation, COMPARED);
     if train.len() < params.min_cases as usize || valid.len() < params.min_cases as usize / 4 {
         return Ok(None);
@@ -297,7 +300,7 @@ fn fit_situation(
     let light_rows = asked.light_rows(&few, LIGHT_CANDIDATES)?;
     let light = light_rows.linear(LINEAR_CASES);
     let n = params.candidates_per_case as usize;
-    let mut rows = asked.rows(&train, &light, n)?;
+    let rows = asked.rows(&train, &light, n)?;
     let valid_rows = asked.rows(&valid, &light, n)?;
     if rows.chosen.len() < params.min_cases as usize || valid_rows.chosen.is_empty() {
         return Ok(None);
@@ -315,16 +318,6 @@ fn fit_situation(
     with.situations[situation as usize] = Some(ranker.clone());
     scorer.set_ranker(with);
     let (results, stage) = compare(scorer, split, &valid, situation, ranker.trees.is_some())?;
-    if stage != Stage::Mixture {
-        // What answers is learned from all cases, the newest included.
-        rows.append(&valid_rows);
-        ranker.linear = rows.linear(LINEAR_CASES);
-        if let (Stage::Trees, n) = (stage, n_trees.max(1)) {
-            // More cases carry a few more trees.
-            let fixed = TreeParams { max_trees: n + n / 10, ..params.trees.clone() };
-            ranker.trees = Some(grow(&rows, None, &fixed, key)?.0);
-        }
-    }
     let tuning = SituationTuning {
         situation,
         cases: (train.len(), valid.len()),

@@ -19,14 +19,14 @@ pub struct RankerParams {
     /// Items hidden in every basket, one at a time. Default 2, range 1 to 5.
     pub targets_per_basket: u32,
     /// Share of the held-out time, its newest part, that rankers are stopped and compared on.
-    /// Default 0.25, range 0.1 to 0.5.
+    /// Default 0.15, range 0.1 to 0.5.
     pub validation_share: f64,
     /// Best candidates of the mixture that the first stage looks at, beside those of kinds, lines and
     /// freshness. Default 800, range 10 to 10000.
     pub pool: u32,
     /// Candidates that the first stage keeps. Default 150, range 10 to 1000.
     pub kept: u32,
-    /// Candidates of a case that trees learn from. Default 80, range 10 to 1000.
+    /// Candidates of a case that trees learn from. Default 60, range 10 to 1000.
     pub candidates_per_case: u32,
     /// How many candidates come from where.
     pub quotas: Quotas,
@@ -42,10 +42,10 @@ impl Default for RankerParams {
             max_baskets: 9_000,
             min_cases: 500,
             targets_per_basket: 2,
-            validation_share: 0.25,
+            validation_share: 0.15,
             pool: 800,
             kept: 150,
-            candidates_per_case: 80,
+            candidates_per_case: 60,
             quotas: Quotas::default(),
             trees: TreeParams {
                 max_trees: 300,

@@ -262,6 +262,8 @@ fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<Kind
     let n_baskets = ledger.n_baskets();
     // Distinct kinds of every basket, with whether one of its items is a first purchase.
     let (mut offsets, mut entries) = (vec![0usize], Vec::new());
+    // Baskets with two items of a kind: how often it goes with itself.
+    let mut twice = vec![(0u32, 0u32); n_kinds];
     let line_offsets = ledger.baskets().offsets();
     for (basket, &start) in line_offsets[..n_baskets].iter().enumerate() {
         let begin = entries.len();
@@ -273,6 +275,11 @@ fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<Kind
         }
         // Of equal kinds the one with a first purchase last, so that it is kept.
         entries[begin..].sort_unstable();
+        for same in entries[begin..].chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            let count = &mut twice[same[0].0 as usize];
+            count.0 += 1;
+            count.1 += u32::from(same[same.len() - 1].1);
+        }
         let mut kept = begin;
         for at in begin..entries.len() {
             if at + 1 == entries.len() || entries[at + 1].0 != entries[at].0 {
@@ -314,7 +321,8 @@ fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<Kind
                 let mut pairs: Vec<KindPair> = touched
                     .drain(..)
                     .map(|other| {
-                        let (n, first) = std::mem::take(&mut together[other as usize]);
+                        let counted = std::mem::take(&mut together[other as usize]);
+                        let (n, first) = if other as usize == kind { twice[kind] } else { counted };
                         let (all, all_first) = holding[other as usize];
                         KindPair {
                             kind: other,
