@@ -300,7 +300,7 @@ fn fit_situation(
     let light_rows = asked.light_rows(&few, LIGHT_CANDIDATES)?;
     let light = light_rows.linear(LINEAR_CASES);
     let n = params.candidates_per_case as usize;
-    let rows = asked.rows(&train, &light, n)?;
+    let mut rows = asked.rows(&train, &light, n)?;
     let valid_rows = asked.rows(&valid, &light, n)?;
     if rows.chosen.len() < params.min_cases as usize || valid_rows.chosen.is_empty() {
         return Ok(None);
@@ -318,6 +318,15 @@ fn fit_situation(
     with.situations[situation as usize] = Some(ranker.clone());
     scorer.set_ranker(with);
     let (results, stage) = compare(scorer, split, &valid, situation, ranker.trees.is_some())?;
+    if stage != Stage::Mixture {
+        // What answers is learned from all cases, the newest included.
+        rows.append(&valid_rows);
+        ranker.linear = rows.linear(LINEAR_CASES);
+        if stage == Stage::Trees {
+            let fixed = TreeParams { max_trees: n_trees.max(1), ..params.trees.clone() };
+            ranker.trees = Some(grow(&rows, None, &fixed, key)?.0);
+        }
+    }
     let tuning = SituationTuning {
         situation,
         cases: (train.len(), valid.len()),
