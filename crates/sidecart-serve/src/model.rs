@@ -1,13 +1,13 @@
 //! The tensors of a model, checked once and then read as plain slices.
 
-use sidecart_artifact::{Container, Section, read_id_table, read_texts};
+use sidecart_artifact::{Container, Element, Section, read_id_table, read_texts};
 use sidecart_core::{Clock, IdTable, ItemId, TextTable};
 use sidecart_kernels::{RowBias, ScanIndex};
 
 use crate::error::{Error, Result};
 use crate::ranker::RankerModel;
 use crate::sections as names;
-use crate::settings::ServingSettings;
+use crate::settings::{MixtureWeights, ServingSettings};
 use crate::upsell::UpsellModel;
 use sidecart_core::ln;
 
@@ -95,6 +95,12 @@ pub struct Model {
 #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and fresh texts")]
 fn model_error(section: &'static str, problem: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Model { section, problem, expected: expected.to_string(), got: got.to_string() }
+}
+
+/// The values of a tensor.
+pub(crate) fn vector<T: Element>(container: &Container, name: &str) -> Result<Vec<T>> {
+    let section = container.section::<T>(name)?;
+    Ok(container.get(&section).to_vec())
 }
 
 /// A list of distinct items in rising order.
@@ -419,6 +425,10 @@ impl Model {
     #[must_use]
     pub fn ranker(&self) -> Option<&RankerModel> {
         self.ranker.as_ref()
+    }
+
+    pub(crate) fn set_weights(&mut self, weights: MixtureWeights) {
+        self.settings.weights = weights;
     }
 
     pub(crate) fn set_ranker(&mut self, ranker: RankerModel) {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::ranker::{self, LinearRanker, N_FEATURES, N_LIGHT, RankerModel, Situation, Stage};
 use crate::scratch::Scratch;
-use crate::settings::{Mode, N_SIGNALS, ServingSettings, Source, Weights};
+use crate::settings::{MixtureWeights, Mode, N_SIGNALS, ServingSettings, Source, Weights};
 use crate::sources::{self, signal};
 use crate::upsell::UpsellModel;
 
@@ -114,6 +114,12 @@ impl Scorer {
         trained_through: Time,
     ) -> Result<Self> {
         Ok(Self { model: Model::read(container, settings, clock)?, manifest: None, trained_through, customers: None })
+    }
+
+    /// Replaces the weights of the mixture: for training, which tunes them over the model's own
+    /// candidates.
+    pub fn set_weights(&mut self, weights: MixtureWeights) {
+        self.model.set_weights(weights);
     }
 
     /// Puts a ranker in: for training, which learns one over the model's own candidates.

@@ -106,7 +106,7 @@ pub const PROMOTION_STORES: &str = "upsell.promotions.stores";
 
 /// By item: finest category, the category above, maker, line (4294967295 = none), u32 `[n_items, 4]`.
 pub const RANKER_ITEM_GROUPS: &str = "ranker.items.groups";
-/// By item: the numbers of `ranker::ItemFacts` in their order, f32 `[n_items, 11]`.
+/// By item: the numbers of `ranker::ItemFacts` in their order, f32 `[n_items, 10]`.
 pub const RANKER_ITEM_NUMBERS: &str = "ranker.items.numbers";
 /// By kind (finest category): ln share of first purchases, rate of first purchases, mean ln price,
 /// f32 `[n_kinds, 3]`.

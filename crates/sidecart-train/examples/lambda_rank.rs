@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use sidecart_core::{NoProgress, Rng};
-use sidecart_train::ranking::objective::{DEFAULT_TRUNCATION, LambdaRank};
+use sidecart_train::ranker::objective::{DEFAULT_TRUNCATION, LambdaRank};
 use sidecart_train::trees::{FeatureRows, Logistic, Objective, Sample, TreeParams, fit};
 
 type Error = Box<dyn std::error::Error>;

@@ -90,7 +90,8 @@ impl Catalogue {
     }
 
     /// The values of a label column for every item.
-    fn attribute(&self, labels: &Labels) -> Attribute {
+    #[must_use]
+    pub fn attribute(&self, labels: &Labels) -> Attribute {
         let code = |row: usize| Some(labels.codes[row]).filter(|&c| c != Labels::NONE);
         Attribute::new(self.rows.iter().map(|row| row.and_then(code)))
     }

@@ -21,7 +21,6 @@ pub mod neighbours;
 mod own;
 mod params;
 pub mod ranker;
-pub mod ranking;
 pub mod rates;
 pub mod segments;
 mod train;

@@ -62,11 +62,12 @@ pub fn train(
     let mut ranked = None;
     let tuning = match split {
         Some(split) if split.before.n_baskets() > 0 => {
-            let mut inner = models::fit(&split.before, catalogue, params, seed, progress)?;
-            let tuning = mixture::tune(&inner.scorer(&split.before, catalogue)?, &split, mix, progress)?;
+            let inner = models::fit(&split.before, catalogue, params, seed, progress)?;
+            let mut scorer = inner.scorer(&split.before, catalogue)?;
+            drop(inner);
+            let tuning = mixture::tune(&scorer, &split, mix, progress)?;
             if params.ranker.enabled {
-                inner.set_weights(tuning.weights);
-                let mut scorer = inner.scorer(&split.before, catalogue)?;
+                scorer.set_weights(tuning.weights);
                 let min_baskets = params.neighbours.min_item_baskets;
                 let cases = RankingCases::new(ledger, &split, min_baskets, &params.ranker, seed);
                 let tables = ranker::tables(&split.before, catalogue);
@@ -76,7 +77,12 @@ pub fn train(
             }
             Some(tuning)
         }
-        _ => None,
+        _ => {
+            if params.ranker.enabled {
+                progress.note("no ranker: it learns from the split that tunes the mixture, and there is none");
+            }
+            None
+        }
     };
     let mut models = models::fit(ledger, catalogue, params, seed, progress)?;
     if let Some(tuning) = &tuning {

@@ -44,9 +44,9 @@ impl Default for Quotas {
 const GROUP_TAU: f64 = 120.0;
 /// Imaginary lines with everybody's shares among the customer's.
 const AFFINITY_LINES: f64 = 8.0;
-/// Weight of the lift against the kind's share among kinds as candidates.
-const LIFT_WEIGHT: f32 = 2.0;
-/// The same of the customer's affinity.
+/// Weight of the lift against the kind's share.
+pub(super) const LIFT_WEIGHT: f32 = 2.0;
+/// The same of the customer's affinity, among kinds as candidates.
 const AFFINITY_WEIGHT: f32 = 0.6;
 /// Longest age that counts, in days.
 const MAX_AGE: f64 = 1_000.0;
@@ -207,7 +207,6 @@ pub(crate) fn past(
     }
     let totals = &mut memory.totals;
     totals.n_past = n_baskets as f32;
-    totals.n_lines = n_lines;
     totals.past_price = prices / n_lines.max(1.0);
     totals.past_private = private / n_lines.max(1.0);
     totals.weight = weights;

@@ -1,3 +1,4 @@
+use super::collect::LIFT_WEIGHT;
 use super::memory::{CandidateFacts, KindState, RankerMemory};
 use super::tables::{ItemFacts, RankerTables};
 use crate::scratch::{Candidate, Scratch};
@@ -237,7 +238,7 @@ impl<'a> Features<'a> {
 
     fn kind_fit(&self, facts: &ItemFacts, kind: &KindState) -> f32 {
         let share = self.tables.kinds.get(facts.kind as usize).map_or(0.0, |k| k.log_share);
-        share + 2.0 * kind.first_lift + facts.log_first_share
+        share + LIFT_WEIGHT * kind.first_lift + facts.log_first_share
     }
 
     fn affinity(&self, kind: &KindState) -> f32 {

@@ -119,9 +119,8 @@ pub(crate) struct Totals {
     /// Basket items; mean ln price.
     pub n_basket: f32,
     pub basket_price: f32,
-    /// The customer's baskets and lines; mean ln price; share of own brands.
+    /// The customer's baskets; mean ln price and share of own brands of their lines.
     pub n_past: f32,
-    pub n_lines: f32,
     pub past_price: f32,
     pub past_private: f32,
     /// Sum of the decayed lines.

@@ -7,7 +7,7 @@ use super::tables::RankerTables;
 use crate::error::{Error, Result};
 use crate::sections as names;
 use crate::settings::Mode;
-use crate::trees::{TreeEnsemble, TreeParts};
+use crate::trees::TreeEnsemble;
 
 /// Listwise linear ranker over standardised features.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -176,13 +176,7 @@ impl RankerModel {
                 writer.add_owned(&name(part), columns, &[3, n])?;
             }
             let Some(trees) = &ranker.trees else { continue };
-            let TreeParts { offsets, features, thresholds, left, right, leaves } = trees.parts();
-            writer.add_owned(&name("trees.offsets"), offsets.to_vec(), &[offsets.len()])?;
-            writer.add_owned(&name("trees.features"), features.to_vec(), &[features.len()])?;
-            writer.add_owned(&name("trees.thresholds"), thresholds.to_vec(), &[thresholds.len()])?;
-            writer.add_owned(&name("trees.left"), left.to_vec(), &[left.len()])?;
-            writer.add_owned(&name("trees.right"), right.to_vec(), &[right.len()])?;
-            writer.add_owned(&name("trees.leaves"), leaves.to_vec(), &[leaves.len()])?;
+            trees.write(writer, &name("trees"))?;
         }
         Ok(())
     }
@@ -207,21 +201,8 @@ impl RankerModel {
                 Ok(LinearRanker { means: row(0), inverse_scales: row(1), coefficients: row(2) })
             };
             let (light, linear) = (linear("light", N_LIGHT)?, linear("linear", N_FEATURES)?);
-            let trees = container
-                .contains(&name("trees.offsets"))
-                .then(|| {
-                    let section = |part: &str| format!("{}.{}.trees.{part}", names::RANKERS, situation.name());
-                    let parts = TreeParts {
-                        offsets: container.get(&container.section(&section("offsets"))?),
-                        features: container.get(&container.section(&section("features"))?),
-                        thresholds: container.get(&container.section(&section("thresholds"))?),
-                        left: container.get(&container.section(&section("left"))?),
-                        right: container.get(&container.section(&section("right"))?),
-                        leaves: container.get(&container.section(&section("leaves"))?),
-                    };
-                    TreeEnsemble::from_parts(N_FEATURES, parts)
-                })
-                .transpose()?;
+            let has_trees = container.contains(&name("trees.offsets"));
+            let trees = has_trees.then(|| TreeEnsemble::read(container, &name("trees"), N_FEATURES)).transpose()?;
             situations[situation as usize] = Some(SituationRanker { light, linear, trees });
         }
         for (stage, situation) in settings.stages.iter().zip(Situation::ALL) {

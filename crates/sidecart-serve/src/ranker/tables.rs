@@ -1,12 +1,13 @@
-use sidecart_artifact::{Container, ContainerWriter, Element};
+use sidecart_artifact::{Container, ContainerWriter};
 
 use crate::error::{Error, Result};
+use crate::model::vector;
 use crate::sections as names;
 
 /// "No such group": the item table says nothing.
 pub const NO_GROUP: u32 = u32::MAX;
 
-/// What the ranker knows of an item; 64 bytes, one cache line. Logarithms are natural.
+/// What the ranker knows of an item, in one cache line of 64 bytes. Logarithms are natural.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[repr(align(64))]
 pub struct ItemFacts {
@@ -20,8 +21,6 @@ pub struct ItemFacts {
     pub line: u32,
     /// ln of the usual price of a piece; the mean of the kind where unknown.
     pub log_price: f32,
-    /// ln of the size; 0 where unknown.
-    pub log_size: f32,
     /// 1 for the shop's own brand, 0 for others, 0.5 where unknown.
     pub private_label: f32,
     /// ln(1 + training baskets).
@@ -43,7 +42,7 @@ pub struct ItemFacts {
 }
 
 const N_GROUPS: usize = 4;
-const N_NUMBERS: usize = 11;
+const N_NUMBERS: usize = 10;
 
 impl ItemFacts {
     fn groups(&self) -> [u32; N_GROUPS] {
@@ -53,7 +52,6 @@ impl ItemFacts {
     fn numbers(&self) -> [f32; N_NUMBERS] {
         [
             self.log_price,
-            self.log_size,
             self.private_label,
             self.log_baskets,
             self.log_recent,
@@ -73,16 +71,15 @@ impl ItemFacts {
             maker: groups[2],
             line: groups[3],
             log_price: numbers[0],
-            log_size: numbers[1],
-            private_label: numbers[2],
-            log_baskets: numbers[3],
-            log_recent: numbers[4],
-            log_week: numbers[5],
-            log_first_recent: numbers[6],
-            first_rate: numbers[7],
-            share: numbers[8],
-            first_share: numbers[9],
-            log_first_share: numbers[10],
+            private_label: numbers[1],
+            log_baskets: numbers[2],
+            log_recent: numbers[3],
+            log_week: numbers[4],
+            log_first_recent: numbers[5],
+            first_rate: numbers[6],
+            share: numbers[7],
+            first_share: numbers[8],
+            log_first_share: numbers[9],
         }
     }
 }
@@ -173,11 +170,6 @@ pub struct RankerTables {
 
 fn broken(section: &'static str, problem: &'static str, expected: String, got: String) -> Error {
     Error::Model { section, problem, expected, got }
-}
-
-fn vector<T: Element>(container: &Container, name: &str) -> Result<Vec<T>> {
-    let section = container.section::<T>(name)?;
-    Ok(container.get(&section).to_vec())
 }
 
 impl RankerTables {

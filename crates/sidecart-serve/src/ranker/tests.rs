@@ -43,7 +43,6 @@ fn tables(rng: &mut Rng) -> RankerTables {
             maker: group(rng, 3),
             line: group(rng, N_LINES),
             log_price: number(rng),
-            log_size: number(rng),
             private_label: [0.0, 0.5, 1.0][rng.below(3)],
             log_baskets: number(rng).abs(),
             log_recent: number(rng).abs(),

@@ -10,6 +10,7 @@
 mod ensemble;
 mod leaf_masks;
 mod parts;
+mod stored;
 mod walk;
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use super::{
     TargetModel, TargetModels, UpsellModel, UpsellSettings, n_used_features,
 };
 use crate::error::{Error, Result};
+use crate::model::vector;
 use crate::sections as names;
 use crate::settings::Mode;
-use crate::trees::{TreeEnsemble, TreeParts};
+use crate::trees::TreeEnsemble;
 
 /// "Unknown" among margins and log sizes.
 const NO_MARGIN: i64 = i64::MIN;
@@ -22,11 +23,6 @@ fn broken(section: &'static str) -> impl Fn(String) -> Error {
         expected: "tables of one training".into(),
         got: problem,
     }
-}
-
-fn vector<T: Element>(container: &Container, name: &str) -> Result<Vec<T>> {
-    let section = container.section::<T>(name)?;
-    Ok(container.get(&section).to_vec())
 }
 
 fn rows_of<T: Element, const N: usize>(container: &Container, name: &str) -> Result<Vec<[T; N]>> {
@@ -90,14 +86,7 @@ impl UpsellModel {
         }
         for (regime, promotions, m) in self.trees.iter() {
             let prefix = format!("{}.{}", names::TREES, Family::<TreeEnsemble>::name(regime, promotions));
-            let p = m.model.parts();
-            let n_nodes = p.features.len();
-            writer.add_owned(&format!("{prefix}.offsets"), p.offsets.to_vec(), &[p.offsets.len()])?;
-            writer.add_owned(&format!("{prefix}.features"), p.features.to_vec(), &[n_nodes])?;
-            writer.add_owned(&format!("{prefix}.thresholds"), p.thresholds.to_vec(), &[n_nodes])?;
-            writer.add_owned(&format!("{prefix}.left"), p.left.to_vec(), &[n_nodes])?;
-            writer.add_owned(&format!("{prefix}.right"), p.right.to_vec(), &[n_nodes])?;
-            writer.add_owned(&format!("{prefix}.leaves"), p.leaves.to_vec(), &[p.leaves.len()])?;
+            m.model.write(writer, &prefix)?;
             write_calibration(writer, &prefix, 0.0, &m.calibration)?;
         }
         for (name, model) in self.targets.iter() {
@@ -164,7 +153,7 @@ impl UpsellModel {
                 }
                 let prefix = format!("{}.{}", names::TREES, Family::<TreeEnsemble>::name(regime, promotions));
                 if container.contains(&format!("{prefix}.offsets")) {
-                    let model = read_trees(container, &prefix, n)?;
+                    let model = TreeEnsemble::read(container, &prefix, n)?;
                     let (_, calibration) = read_calibration(container, &prefix, n_segments)?;
                     trees.set(regime, promotions, Calibrated { model, calibration });
                 }
@@ -374,22 +363,4 @@ fn read_calibration(container: &Container, prefix: &str, n_segments: usize) -> R
         return Err(broken(names::LOGISTIC)(format!("a calibration of slope {}", values[1])));
     }
     Ok((values[0], Calibration { slope: values[1], intercept: values[2], shifts: values[3..].to_vec() }))
-}
-
-fn read_trees(container: &Container, prefix: &str, n_features: usize) -> Result<TreeEnsemble> {
-    let u32s = |part: &str| vector::<u32>(container, &format!("{prefix}.{part}"));
-    let i32s = |part: &str| vector::<i32>(container, &format!("{prefix}.{part}"));
-    let f32s = |part: &str| vector::<f32>(container, &format!("{prefix}.{part}"));
-    let features: Vec<u16> = vector(container, &format!("{prefix}.features"))?;
-    TreeEnsemble::from_parts(
-        n_features,
-        TreeParts {
-            offsets: &u32s("offsets")?,
-            features: &features,
-            thresholds: &f32s("thresholds")?,
-            left: &i32s("left")?,
-            right: &i32s("right")?,
-            leaves: &f32s("leaves")?,
-        },
-    )
 }

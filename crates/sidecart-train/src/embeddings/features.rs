@@ -39,6 +39,12 @@ impl Attribute {
         Self::new(self.codes.iter().zip(&other.codes).map(pair))
     }
 
+    /// Dense codes from 0 by item; `u32::MAX` where an item has no value.
+    #[must_use]
+    pub fn codes(&self) -> &[u32] {
+        &self.codes
+    }
+
     /// Number of items described.
     #[must_use]
     pub fn n_items(&self) -> usize {

@@ -7,11 +7,11 @@ use sidecart_serve::ranker::{
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
 
 use super::cases::{RankingCase, RankingCases};
+use super::objective::LambdaRank;
 use super::params::RankerParams;
 use crate::choice;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
-use crate::ranking::objective::LambdaRank;
 use crate::trees::{self, FeatureRows, Sample, TreeParams};
 
 /// Where the trees' settings stand in the configuration.
@@ -25,9 +25,9 @@ const PENALTY: f64 = 20.0;
 const COMPARED: usize = 2_500;
 /// A ranker must beat the best without it by so much NDCG@10, in standard errors of the difference.
 const MUST_WIN: f64 = 1.0;
-/// Best candidates of the linear stage that trees learn from; more than it keeps for them, so that
-/// they know what they will not see.
-const POOL: usize = 300;
+/// Times as many candidates of the first stage as it keeps that the second learns from, so that it
+/// knows what it will not see.
+const LEARNED_FROM: usize = 2;
 /// Places of a list in which an order matters to trees.
 const TRUNCATION: usize = 20;
 /// Depth of the lists that are compared.
@@ -56,7 +56,7 @@ pub struct SituationTuning {
     pub cases: (usize, usize),
     /// Share of the hidden items in the pool, and mean size of the pool.
     pub pool: (f64, f64),
-    /// The same of what the first stage keeps of it.
+    /// The same of the best of it that the second stage learns from, twice what the first keeps.
     pub candidates: (f64, f64),
     /// NDCG@10 and HR@10 by what answered.
     pub results: Results,
@@ -95,14 +95,14 @@ impl Asked<'_> {
         })
     }
 
-    /// For every case whose hidden item is among the [`POOL`] that the first stage puts first: that
+    /// For every case whose hidden item is among the `best` that the first stage puts first: that
     /// one and others of them by hash, `n` in all, with all features.
     ///
     /// A hidden item that the first stage drops cannot be ranked; were it put among those that are
     /// kept, what the first stage prefers would look wrong.
-    fn rows(&self, cases: &[&RankingCase], light: &LinearRanker, n: usize) -> Result<CaseRows> {
+    fn rows(&self, cases: &[&RankingCase], light: &LinearRanker, best: usize, n: usize) -> Result<CaseRows> {
         self.collect(cases, n, N_FEATURES, |query, scratch, found| {
-            self.scorer.ranker_candidates(query, light, POOL, scratch, |item, row| found.push(item, row))
+            self.scorer.ranker_candidates(query, light, best, scratch, |item, row| found.push(item, row))
         })
     }
 
@@ -299,9 +299,9 @@ fn fit_situation(
     let few: Vec<&RankingCase> = train.iter().step_by(train.len().div_ceil(LINEAR_CASES)).copied().collect();
     let light_rows = asked.light_rows(&few, LIGHT_CANDIDATES)?;
     let light = light_rows.linear(LINEAR_CASES);
-    let n = params.candidates_per_case as usize;
-    let mut rows = asked.rows(&train, &light, n)?;
-    let valid_rows = asked.rows(&valid, &light, n)?;
+    let (best, n) = (LEARNED_FROM * params.kept as usize, params.candidates_per_case as usize);
+    let mut rows = asked.rows(&train, &light, best, n)?;
+    let valid_rows = asked.rows(&valid, &light, best, n)?;
     if rows.chosen.len() < params.min_cases as usize || valid_rows.chosen.is_empty() {
         return Ok(None);
     }

@@ -7,6 +7,7 @@
 
 mod cases;
 mod fit;
+pub mod objective;
 mod params;
 mod tables;
 #[cfg(test)]

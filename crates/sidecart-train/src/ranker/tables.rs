@@ -1,10 +1,12 @@
 use rayon::prelude::*;
 use sidecart_core::{MICROS_PER_DAY, Time, exp, ln};
-use sidecart_data::{Labels, Ledger};
+use sidecart_data::Ledger;
 use sidecart_serve::ranker::{ItemFacts, KindFacts, KindPair, NO_GROUP, RankerTables, Rows};
 
 use crate::catalogue::Catalogue;
+use crate::embeddings::Attribute;
 use crate::ladders::prices;
+use crate::segments::categories::ItemCategories;
 
 /// Days that say what sells now.
 const RECENT_DAYS: i64 = 28;
@@ -25,34 +27,20 @@ const MAX_RECENT: usize = 1_000;
 /// Imaginary purchases in an item's rate of first purchases.
 const RATE_PURCHASES: f64 = 3.0;
 
-/// The values of label columns for every item: dense codes from 0 in the order of the values.
-struct Codes {
-    of_item: Vec<u32>,
+/// Groups of items: a number for every item, [`NO_GROUP`] where it is in none, and how many.
+#[derive(Clone, Copy)]
+struct Codes<'a> {
+    of_item: &'a [u32],
     n: u32,
 }
 
-impl Codes {
-    fn new<V: Ord + Clone>(values: &[Option<V>]) -> Self {
-        let mut distinct: Vec<V> = values.iter().flatten().cloned().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let code = |value: &V| distinct.binary_search(value).map_or(NO_GROUP, |at| at as u32);
-        Self { of_item: values.iter().map(|v| v.as_ref().map_or(NO_GROUP, code)).collect(), n: distinct.len() as u32 }
+impl<'a> Codes<'a> {
+    fn of(categories: &'a ItemCategories) -> Self {
+        Self { of_item: &categories.of_item, n: categories.len() as u32 }
     }
 
-    /// The path through the first `depth` category levels.
-    fn path(catalogue: &Catalogue, depth: usize) -> Self {
-        let levels = &catalogue.table.categories[..depth.min(catalogue.table.categories.len())];
-        let path = |row: usize| -> Option<Vec<u32>> {
-            let codes: Vec<u32> = levels.iter().map(|level| level.codes[row]).collect();
-            codes.iter().any(|&code| code != Labels::NONE).then_some(codes)
-        };
-        Self::new(&catalogue.rows.iter().map(|row| row.and_then(path)).collect::<Vec<_>>())
-    }
-
-    fn label(catalogue: &Catalogue, labels: &Option<Labels>) -> Self {
-        let code = |row: usize| labels.as_ref().map(|l| l.codes[row]).filter(|&code| code != Labels::NONE);
-        Self::new(&catalogue.rows.iter().map(|row| row.and_then(code)).collect::<Vec<_>>())
+    fn new(attribute: &'a Attribute) -> Self {
+        Self { of_item: attribute.codes(), n: attribute.n_values() as u32 }
     }
 }
 
@@ -128,25 +116,20 @@ impl Counts {
 pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
     let n_items = catalogue.len();
     let depth = catalogue.table.categories.len();
-    let kinds = Codes::path(catalogue, depth);
-    let families = Codes::path(catalogue, depth.saturating_sub(1).max(1));
-    let maker_column =
-        if catalogue.table.manufacturer.is_some() { &catalogue.table.manufacturer } else { &catalogue.table.brand };
-    let makers = Codes::label(catalogue, maker_column);
-    let line_of = |item: usize| {
-        let (maker, kind) = (makers.of_item[item], kinds.of_item[item]);
-        (maker != NO_GROUP && kind != NO_GROUP).then_some((maker, kind))
-    };
-    let lines = Codes::new(&(0..n_items).map(line_of).collect::<Vec<_>>());
+    let (kinds, families) =
+        (ItemCategories::at(catalogue, depth), ItemCategories::at(catalogue, depth.saturating_sub(1).max(1)));
+    let (kinds, families) = (Codes::of(&kinds), Codes::of(&families));
+    let maker_column = catalogue.table.manufacturer.as_ref().or(catalogue.table.brand.as_ref());
+    let of_kind = Attribute::new(kinds.of_item.iter().map(|&kind| Some(kind).filter(|&kind| kind != NO_GROUP)));
+    let makers =
+        maker_column.map_or_else(|| Attribute::new(vec![None::<u32>; n_items]), |labels| catalogue.attribute(labels));
+    let lines = makers.cross(&of_kind);
+    let (makers, lines) = (Codes::new(&makers), Codes::new(&lines));
     let counts = Counts::new(ledger, n_items);
     let prices = prices::usual(ledger, catalogue);
-    let kind_facts = kind_facts(&kinds, &counts, |item| prices.log(item));
-    let shares = Shares::new(&kinds, &counts);
+    let kind_facts = kind_facts(kinds, &counts, |item| prices.log(item));
+    let shares = Shares::new(kinds, &counts);
     let private = catalogue.private_labels();
-    let log_size = |item: usize| -> f32 {
-        let size = catalogue.rows[item].and_then(|row| catalogue.table.size_amount.as_ref()?[row]);
-        size.map_or(0.0, |(amount, _)| ln(amount) as f32)
-    };
     let plus_one = |n: u32| ln(1.0 + f64::from(n)) as f32;
     let items: Vec<ItemFacts> = (0..n_items)
         .map(|item| {
@@ -162,7 +145,6 @@ pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
                 maker: makers.of_item[item],
                 line: lines.of_item[item],
                 log_price: prices.log(item as u32).map_or(of_kind.map_or(0.0, |k| k.log_price), |p| p as f32),
-                log_size: log_size(item),
                 private_label: private[item].map_or(0.5, |own| if own { 1.0 } else { 0.0 }),
                 log_baskets: plus_one(sales.baskets),
                 log_recent: plus_one(sales.recent),
@@ -176,7 +158,7 @@ pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
         })
         .collect();
     let sold = |item: &u32| counts.items[*item as usize].baskets > 0;
-    let by_share = |codes: &Codes, share: &[f64]| {
+    let by_share = |codes: Codes<'_>, share: &[f64]| {
         let mut lists: Vec<Vec<u32>> = vec![Vec::new(); codes.n as usize];
         for item in (0..n_items as u32).filter(sold) {
             if let Some(list) = lists.get_mut(codes.of_item[item as usize] as usize) {
@@ -193,9 +175,9 @@ pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
     recent.sort_unstable_by_key(|&i| (std::cmp::Reverse(counts.items[i as usize].recent), i));
     recent.truncate(MAX_RECENT);
     RankerTables {
-        pairs: Rows::new(kind_pairs(ledger, &kinds, &counts.is_first)),
-        kind_items: by_share(&kinds, &shares.first),
-        line_items: by_share(&lines, &shares.sold),
+        pairs: Rows::new(kind_pairs(ledger, kinds, &counts.is_first)),
+        kind_items: by_share(kinds, &shares.first),
+        line_items: by_share(lines, &shares.sold),
         kinds: kind_facts,
         items,
         recent,
@@ -204,9 +186,9 @@ pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
     }
 }
 
-fn kind_facts(kinds: &Codes, counts: &Counts, log_price: impl Fn(u32) -> Option<f64>) -> Vec<KindFacts> {
+fn kind_facts(kinds: Codes<'_>, counts: &Counts, log_price: impl Fn(u32) -> Option<f64>) -> Vec<KindFacts> {
     let mut sums = vec![(0.0, 0.0, 0.0, 0.0); kinds.n as usize];
-    for (item, &kind) in (0u32..).zip(&kinds.of_item) {
+    for (item, &kind) in (0u32..).zip(kinds.of_item) {
         let Some(sum) = sums.get_mut(kind as usize) else { continue };
         let sales = &counts.items[item as usize];
         sum.0 += f64::from(sales.first);
@@ -232,7 +214,7 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(kinds: &Codes, counts: &Counts) -> Self {
+    fn new(kinds: Codes<'_>, counts: &Counts) -> Self {
         let weights: Vec<(f64, f64)> = counts
             .items
             .iter()
@@ -257,7 +239,7 @@ impl Shares {
 }
 
 /// For every kind the kinds that stand in its baskets more often than chance explains.
-fn kind_pairs(ledger: &Ledger, kinds: &Codes, is_first: &[bool]) -> Vec<Vec<KindPair>> {
+fn kind_pairs(ledger: &Ledger, kinds: Codes<'_>, is_first: &[bool]) -> Vec<Vec<KindPair>> {
     let n_kinds = kinds.n as usize;
     let n_baskets = ledger.n_baskets();
     // Distinct kinds of every basket, with whether one of its items is a first purchase.

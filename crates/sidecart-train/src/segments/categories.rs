@@ -7,21 +7,21 @@ use sidecart_data::Labels;
 use crate::catalogue::Catalogue;
 
 /// "No category".
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// The categories of one depth with the items in them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct ItemCategories {
+pub(crate) struct ItemCategories {
     /// Position in `names` for every item; [`NONE`] where the item table says nothing.
-    pub(super) of_item: Vec<u32>,
+    pub(crate) of_item: Vec<u32>,
     /// Readable names, distinct: the finest label, after its parents where several paths end in it.
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl ItemCategories {
     /// Groups items by their first `depth` category levels. The same label can stand under several
     /// parents; the path down to it is the category. O(items log items).
-    pub(super) fn at(catalogue: &Catalogue, depth: usize) -> Self {
+    pub(crate) fn at(catalogue: &Catalogue, depth: usize) -> Self {
         let levels = &catalogue.table.categories[..depth.min(catalogue.table.categories.len())];
         let path = |row: usize| -> Option<Vec<u32>> {
             let codes: Vec<u32> = levels.iter().map(|level| level.codes[row]).collect();
@@ -52,7 +52,7 @@ impl ItemCategories {
     }
 
     /// Number of categories.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 }

@@ -7,7 +7,7 @@
 
 mod behaviour;
 mod card;
-mod categories;
+pub(crate) mod categories;
 mod clusters;
 mod error;
 mod gaussian;

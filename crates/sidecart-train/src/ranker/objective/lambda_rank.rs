@@ -36,7 +36,7 @@ const ROWS_PER_TASK: usize = 8192;
 ///
 /// ```
 /// use sidecart_core::NoProgress;
-/// use sidecart_train::ranking::objective::{DEFAULT_TRUNCATION, LambdaRank};
+/// use sidecart_train::ranker::objective::{DEFAULT_TRUNCATION, LambdaRank};
 /// use sidecart_train::trees::{FeatureRows, Sample, TreeParams, fit};
 ///
 /// // 100 queries of five rows; the greatest value is the relevant one.
