@@ -9,6 +9,8 @@ pub mod baskets;
 mod catalogue;
 pub mod choice;
 pub mod counting;
+#[cfg(test)]
+mod demo_shop;
 pub mod ease;
 pub mod embeddings;
 mod error;

@@ -1,16 +1,14 @@
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use sidecart_core::{IdTable, ItemId, Money, NoProgress, ln};
-use sidecart_data::config::{ColumnSpec, PurchasesConfig, SideTableConfig};
+use sidecart_core::{IdTable, ItemId, Money, ln};
 use sidecart_data::demo::{DemoParams, DemoShop, LadderUse};
-use sidecart_data::{ItemTable, Labels, Ledger, SizeUnit, read_items, read_purchases};
+use sidecart_data::{ItemTable, Labels, Ledger, SizeUnit};
 
 use super::prices::Prices;
 use super::{Draft, LadderParams, Ladders, NONE, computed, find};
 use crate::catalogue::Catalogue;
+use crate::demo_shop::demo_shop;
 
 struct Shop {
     shop: DemoShop,
@@ -22,18 +20,7 @@ struct Shop {
 fn shop() -> &'static Shop {
     static SHOP: OnceLock<Shop> = OnceLock::new();
     SHOP.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let shop = DemoShop::generate(&DemoParams { n_customers: 1_200, ..DemoParams::default() });
-        shop.write_to(folder.path()).unwrap();
-        let path = folder.path().join("purchases.parquet").into();
-        let config = PurchasesConfig { path, ..PurchasesConfig::default() };
-        let ledger = read_purchases(&config, Default::default(), &NoProgress).unwrap().0;
-        let levels = ColumnSpec::Many(["department", "category", "type"].map(Into::into).into());
-        let path = folder.path().join("items.parquet").into();
-        let columns = BTreeMap::from([("category".into(), levels)]);
-        let table = read_items(&SideTableConfig { path, columns, ..Default::default() }).unwrap().0;
-        let catalogue = Catalogue::new(&ledger, table, (Path::new("p"), Path::new("i"))).unwrap();
-        let ledger = ledger.over_catalogue(catalogue.ids.clone()).unwrap();
+        let (shop, ledger, catalogue) = demo_shop(&DemoParams { n_customers: 1_200, ..DemoParams::default() });
         Shop { shop, ledger, catalogue }
     })
 }

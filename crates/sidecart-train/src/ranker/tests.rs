@@ -1,33 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use sidecart_core::{ItemId, MICROS_PER_DAY, NoProgress, Time, ln};
-use sidecart_data::config::{ColumnSpec, PurchasesConfig, SideTableConfig};
-use sidecart_data::demo::{DemoParams, DemoShop};
-use sidecart_data::{Ledger, read_items, read_purchases};
+use sidecart_data::Ledger;
+use sidecart_data::demo::DemoParams;
 use sidecart_eval::HideOneParams;
 use sidecart_serve::ranker::{NO_GROUP, RankerTables, Situation, Stage};
 use sidecart_serve::{Mode, Query, Scorer, Source};
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::demo_shop::demo_shop;
 use crate::hold_out::{HoldOut, HoldOutSpec, hold_out};
 use crate::models;
 use crate::params::ModelParams;
 use crate::upsell::{UpsellInputs, UpsellParams};
 
 fn shop(params: &DemoParams) -> (Ledger, Catalogue) {
-    let folder = tempfile::tempdir().unwrap();
-    DemoShop::generate(params).write_to(folder.path()).unwrap();
-    let path = folder.path().join("purchases.parquet").into();
-    let config = PurchasesConfig { path, ..PurchasesConfig::default() };
-    let ledger = read_purchases(&config, Default::default(), &NoProgress).unwrap().0;
-    let levels = ColumnSpec::Many(["department", "category", "type"].map(Into::into).into());
-    let path = folder.path().join("items.parquet").into();
-    let columns = BTreeMap::from([("category".into(), levels)]);
-    let items = read_items(&SideTableConfig { path, columns, ..Default::default() }).unwrap().0;
-    let catalogue = Catalogue::new(&ledger, items, (Path::new("p"), Path::new("i"))).unwrap();
-    (ledger.over_catalogue(catalogue.ids.clone()).unwrap(), catalogue)
+    let (_, ledger, catalogue) = demo_shop(params);
+    (ledger, catalogue)
 }
 
 fn split_from(ledger: &Ledger, from: Time) -> HoldOut {

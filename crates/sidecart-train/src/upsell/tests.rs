@@ -1,15 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::OnceLock;
 
-use sidecart_core::{ItemId, NoProgress, Time, ln};
-use sidecart_data::config::{ColumnSpec, PurchasesConfig, SideTableConfig};
-use sidecart_data::demo::{DemoParams, DemoShop};
-use sidecart_data::{read_items, read_purchases};
+use sidecart_core::{ItemId, Time, ln};
+use sidecart_data::demo::DemoParams;
 use sidecart_serve::upsell::{FEATURES, Market, N_FEATURES, PastLine, Periods, Record, Situation, TIER_RATE_STRENGTH};
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::demo_shop::demo_shop;
 use crate::ladders;
 use crate::segments::{CategoryMeans, LearnMethod, LearnedParams, SegmentInputs};
 
@@ -106,18 +104,8 @@ impl Shop {
 fn shop() -> &'static Shop {
     static SHOP: OnceLock<Shop> = OnceLock::new();
     SHOP.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
         let params = DemoParams { n_customers: 400, n_weeks: 40, ..DemoParams::default() };
-        DemoShop::generate(&params).write_to(folder.path()).unwrap();
-        let path = folder.path().join("purchases.parquet").into();
-        let config = PurchasesConfig { path, ..PurchasesConfig::default() };
-        let ledger = read_purchases(&config, Default::default(), &NoProgress).unwrap().0;
-        let levels = ColumnSpec::Many(["department", "category", "type"].map(Into::into).into());
-        let path = folder.path().join("items.parquet").into();
-        let columns = BTreeMap::from([("category".into(), levels)]);
-        let items = read_items(&SideTableConfig { path, columns, ..Default::default() }).unwrap().0;
-        let catalogue = Catalogue::new(&ledger, items, (Path::new("p"), Path::new("i"))).unwrap();
-        let ledger = ledger.over_catalogue(catalogue.ids.clone()).unwrap();
+        let (_, ledger, catalogue) = demo_shop(&params);
         let ladders = ladders::find(&ledger, &catalogue, &UpsellParams::default().ladders).unwrap();
         let periods = Periods::new(ledger.clock(), 7, day_starts_at(&ledger));
         let of = |time: Option<Time>| periods.of(time.unwrap());
