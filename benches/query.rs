@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use sidecart::core::{Customer, ExternalId, ItemId, NoProgress, Rng};
 use sidecart::data::demo::{DemoParams, DemoShop};
-use sidecart::serve::ranker::Situation;
+use sidecart::serve::ranker::{Situation, Stage};
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::{CustomerReader, Mode, Query, Scorer, Scratch, Source};
 use sidecart::{Config, Dataset};
@@ -105,7 +105,7 @@ fn ranker(scorer: &Scorer) {
                 let whole = timed(&mut answer);
                 let pool = timed(&mut |scratch| {
                     let mut n = 0;
-                    scorer.ranker_pool(&query, scratch, |_, _| n += 1).expect("a pool");
+                    scorer.ranker_pool(&query, Stage::Trees, scratch, |_, _| n += 1).expect("a pool");
                     n
                 });
                 let kept = model.settings.kept as usize;

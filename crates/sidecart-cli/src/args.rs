@@ -162,6 +162,8 @@ pub(crate) enum UsingArg {
     OwnFrequency,
     /// What most people buy
     Popular,
+    /// A linear ranker over few candidates, for the tightest time limits
+    Fast,
     /// The linear ranker alone
     Linear,
     /// Upsell: shrunk rates of ladder, segment and customer

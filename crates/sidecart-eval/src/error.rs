@@ -38,6 +38,16 @@ pub enum EvalError {
         /// The name.
         name: String,
     },
+    /// What a ranker has answered belongs to other cases.
+    #[error("{ranker:?} has answered {got} cases, not the {expected} of this evaluation")]
+    OtherCases {
+        /// Name of the ranker.
+        ranker: String,
+        /// Cases of the evaluation.
+        expected: usize,
+        /// Cases answered.
+        got: usize,
+    },
     /// The ranker to compare with does not take part.
     #[error("no ranker is called {name:?}, expected one of: {}", known.join(", "))]
     UnknownReference {

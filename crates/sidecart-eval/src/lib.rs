@@ -57,7 +57,7 @@ mod vocabulary;
 
 pub use case::{Case, CaseSet, Query};
 pub use error::EvalError;
-pub use evaluation::{EvaluateParams, Evaluation};
+pub use evaluation::{Answers, EvaluateParams, Evaluation};
 pub use protocol::{HideOneParams, ProtocolFacts, TestBasket, TrainingFacts, hide_one};
 pub use ranker::{RankError, RankFn, RankSession, Ranker};
 pub use report::{IntervalFacts, Measured, RankerRow, RankerSlice, Report, Role, SliceFacts, SliceKind, SliceState};

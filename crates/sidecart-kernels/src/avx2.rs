@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use crate::dot::LANES;
 use crate::elementwise::{add_rows_body, add_scaled_body, exp_body, max_body, sum_body};
 use crate::matmul::{PANEL, Tile};
+use crate::quantised::{QuantisedRows, QuantisedVector, quantised_scores_body};
 use crate::top_k::kernel::{BLOCK, CandidateBuffer, ScanInput};
 
 const _: () = assert!(LANES == 32 && PANEL == 32 && BLOCK == 16, "the code below holds these in four or two vectors");
@@ -67,6 +68,11 @@ pub(crate) fn add_rows(out: &mut [f32], table: &[f32], rows: &[u32]) {
 #[target_feature(enable = "avx2,fma")]
 pub(crate) fn sum(values: &[f32]) -> f32 {
     sum_body(values)
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(crate) fn quantised_scores(rows: &QuantisedRows, query: &QuantisedVector, chosen: &[u32], scores: &mut [f32]) {
+    quantised_scores_body(rows, query, chosen, scores);
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -13,6 +13,7 @@
 //! | softmax | [`exp`], [`max`], [`sum`] |
 //! | sums of vectors | [`add_scaled`], [`add_rows`] |
 //! | exact top-k of many rows | [`ScanIndex`], [`Scratch`], [`RowBias`] |
+//! | approximate inner products of chosen rows | [`QuantisedRows`], [`QuantisedVector`] |
 //! | memory | [`prefetch_read`] |
 //!
 //! ```
@@ -42,6 +43,7 @@ mod level;
 mod matmul;
 mod plain;
 mod prefetch;
+mod quantised;
 mod top_k;
 
 pub use dot::{dot, dot_at};
@@ -50,4 +52,5 @@ pub use error::KernelError;
 pub use level::Level;
 pub use matmul::{Destination, MatmulShape, matmul, matmul_at, matmul_at_level, matmul_level};
 pub use prefetch::prefetch_read;
+pub use quantised::{QuantisedRows, QuantisedVector};
 pub use top_k::{Hit, RowBias, ScanIndex, Scratch};

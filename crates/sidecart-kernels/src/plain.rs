@@ -3,6 +3,7 @@
 use crate::dot::LANES;
 use crate::elementwise::{add_rows_body, add_scaled_body, exp_body, max_body, sum_body};
 use crate::matmul::{PANEL, Tile};
+use crate::quantised::{QuantisedRows, QuantisedVector, quantised_scores_body};
 use crate::top_k::kernel::{BLOCK, CandidateBuffer, ScanInput};
 
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -47,6 +48,10 @@ pub(crate) fn add_rows(out: &mut [f32], table: &[f32], rows: &[u32]) {
 
 pub(crate) fn sum(values: &[f32]) -> f32 {
     sum_body(values)
+}
+
+pub(crate) fn quantised_scores(rows: &QuantisedRows, query: &QuantisedVector, chosen: &[u32], scores: &mut [f32]) {
+    quantised_scores_body(rows, query, chosen, scores);
 }
 
 pub(crate) fn max(values: &[f32]) -> f32 {

@@ -2,7 +2,7 @@
 
 use sidecart_artifact::{Container, Element, Section, read_id_table, read_texts};
 use sidecart_core::{Clock, IdTable, ItemId, TextTable};
-use sidecart_kernels::{RowBias, ScanIndex};
+use sidecart_kernels::{QuantisedRows, RowBias, ScanIndex, prefetch_read};
 
 use crate::error::{Error, Result};
 use crate::ranker::RankerModel;
@@ -41,6 +41,8 @@ pub(crate) struct EmbeddingTables {
     output_rows: Vec<u32>,
     pub(crate) dims: usize,
     pub(crate) scan: ScanIndex<Vec<f32>>,
+    /// The same rows for scores of chosen items.
+    pub(crate) rows: QuantisedRows,
     pub(crate) bias: RowBias,
 }
 
@@ -115,6 +117,14 @@ fn rising_items(container: &Container, name: &'static str, n_items: usize) -> Re
             Err(model_error(name, "a number is out of range", format!("< {n_items}"), last))
         }
         _ => Ok(section),
+    }
+}
+
+impl EmbeddingTables {
+    /// The row of an item's out-vector, where it has one.
+    #[inline]
+    pub(crate) fn output_row(&self, item: u32) -> Option<u32> {
+        Some(self.output_rows[item as usize]).filter(|row| *row != NO_ROW)
     }
 }
 
@@ -242,10 +252,12 @@ impl Model {
                     output_rows[item as usize] = row as u32;
                 }
                 let kernel = |section| move |source| Error::Kernel { section, source };
+                let rows =
+                    QuantisedRows::new(container.get(&output), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let scan =
                     ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let bias = RowBias::new(container.get(&bias)).map_err(kernel(names::EMBEDDING_BIAS))?;
-                Ok(EmbeddingTables { input, input_rows, output_items, output_rows, dims, scan, bias })
+                Ok(EmbeddingTables { input, input_rows, output_items, output_rows, dims, scan, rows, bias })
             })
             .transpose()?;
         let baskets = container
@@ -392,14 +404,6 @@ impl Model {
         (row != NO_ROW).then(|| self.container.row(&tables.input, row as usize))
     }
 
-    /// The score of an item for a basket's vector, where the item has a vector.
-    #[inline]
-    pub(crate) fn vector_score(&self, tables: &EmbeddingTables, query: &[f32], item: u32) -> Option<f32> {
-        let row = tables.output_rows[item as usize] as usize;
-        let bias = tables.bias.as_slice().get(row)?;
-        Some(sidecart_kernels::dot(query, tables.scan.row(row)) + bias)
-    }
-
     /// The items of the rows that are scanned, rising.
     pub(crate) fn output_items(&self, tables: &EmbeddingTables) -> &[u32] {
         self.container.get(&tables.output_items)
@@ -449,6 +453,19 @@ impl Model {
     #[inline]
     pub(crate) fn postings(&self, tables: &BasketTables, item: ItemId) -> &[u32] {
         &self.container.get(&tables.postings.values)[tables.postings.range(&self.container, item.index())]
+    }
+
+    /// Asks for a kept basket ahead of its use: first for where its items stand, later for the items.
+    #[inline]
+    pub(crate) fn prefetch_basket_range(&self, tables: &BasketTables, basket: u32) {
+        prefetch_read(self.container.get(&tables.baskets.offsets), basket as usize);
+    }
+
+    /// See [`prefetch_basket_range`](Self::prefetch_basket_range).
+    #[inline]
+    pub(crate) fn prefetch_basket(&self, tables: &BasketTables, basket: u32) {
+        let range = tables.baskets.range(&self.container, basket as usize);
+        prefetch_read(self.container.get(&tables.baskets.values), range.start);
     }
 
     #[inline]

@@ -234,6 +234,7 @@ impl Scorer {
         let model = self.model.ranker()?;
         let stage = match using {
             Source::Default => model.settings.stages[situation as usize],
+            Source::Fast => Stage::Fast,
             Source::Linear => Stage::Linear,
             Source::Trees => Stage::Trees,
             _ => return None,
@@ -249,7 +250,8 @@ impl Scorer {
         stage: Stage,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        ranker::gather(&self.model, model, query, scratch)?;
+        let quotas = model.quotas(stage);
+        ranker::gather(&self.model, model, quotas, query, scratch)?;
         ranker::rank(model, situation, stage, query.k, scratch);
         Ok(())
     }
@@ -270,7 +272,7 @@ impl Scorer {
                 rank_one(signal::NEIGHBOURS, query.k, scratch);
             }
             Source::Ease => {
-                sources::ease(&self.model, scratch);
+                sources::ease(&self.model, usize::MAX, scratch);
                 rank_one(signal::EASE, query.k, scratch);
             }
             Source::Embeddings => {
@@ -278,7 +280,7 @@ impl Scorer {
                 rank_one(signal::EMBEDDINGS, query.k, scratch);
             }
             Source::Baskets => {
-                sources::similar_baskets(&self.model, scratch);
+                sources::similar_baskets(&self.model, self.model.settings().nearest_baskets as usize, scratch);
                 rank_one(signal::BASKETS, query.k, scratch);
             }
             Source::Own | Source::OwnFrequency => {
@@ -299,23 +301,24 @@ impl Scorer {
                 rank_one(signal::POPULAR, query.k, scratch);
             }
             // Refused before where the model has no ranker.
-            Source::Linear | Source::Trees => {}
+            Source::Fast | Source::Linear | Source::Trees => {}
         }
         Ok(())
     }
 
-    /// The pool of the ranker with the features of its first stage, for training: calls
-    /// `visit(item, features)` for every candidate.
+    /// The pool of the ranker, or of its fast profile, with the features of its first stage, for
+    /// training: calls `visit(item, features)` for every candidate.
     ///
     /// # Errors
     /// As [`recommend`](Self::recommend); [`Error::NoSuchPart`] for a model without ranker.
     pub fn ranker_pool(
         &self,
         query: &Query<'_>,
+        stage: Stage,
         scratch: &mut Scratch,
         visit: impl FnMut(ItemId, &[f32; N_LIGHT]),
     ) -> Result<()> {
-        let model = self.gathered(query, scratch)?;
+        let model = self.gathered(query, stage, scratch)?;
         ranker::visit_light(model, scratch, visit);
         Ok(())
     }
@@ -333,18 +336,18 @@ impl Scorer {
         scratch: &mut Scratch,
         visit: impl FnMut(ItemId, &[f32; N_FEATURES]),
     ) -> Result<()> {
-        let model = self.gathered(query, scratch)?;
+        let model = self.gathered(query, Stage::Linear, scratch)?;
         ranker::visit_features(model, light, n, scratch, visit);
         Ok(())
     }
 
-    fn gathered(&self, query: &Query<'_>, scratch: &mut Scratch) -> Result<&RankerModel> {
+    fn gathered(&self, query: &Query<'_>, stage: Stage, scratch: &mut Scratch) -> Result<&RankerModel> {
         self.check(&Query { using: Source::Linear, ..*query })?;
         let missing = || Error::NoSuchPart { what: "ranker".into(), available: self.parts().join(", ") };
         let model = self.model.ranker().ok_or_else(missing)?;
         scratch.prepare(self.model.n_items(), self.model.n_kept_baskets());
         mark(query, scratch);
-        ranker::gather(&self.model, model, query, scratch)?;
+        ranker::gather(&self.model, model, model.quotas(stage), query, scratch)?;
         Ok(model)
     }
 
@@ -387,7 +390,13 @@ impl Scorer {
         let needs_past = query.mode == Mode::Discovery
             || matches!(
                 query.using,
-                Source::Default | Source::Mixture | Source::Own | Source::OwnFrequency | Source::Linear | Source::Trees
+                Source::Default
+                    | Source::Mixture
+                    | Source::Own
+                    | Source::OwnFrequency
+                    | Source::Fast
+                    | Source::Linear
+                    | Source::Trees
             );
         if let Some(history) = query.history.filter(|_| needs_past) {
             let largest = history.as_of(query.time).flat_map(|basket| basket.items).fold(0, |most, i| most.max(i.0));
@@ -404,7 +413,7 @@ impl Scorer {
             Source::Ease => !self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_none(),
             Source::Baskets => self.model.baskets().is_none(),
-            Source::Linear => self.model.ranker().is_none(),
+            Source::Fast | Source::Linear => self.model.ranker().is_none(),
             Source::Trees => !self.model.ranker().is_some_and(RankerModel::has_trees),
             _ => false,
         };
@@ -422,7 +431,7 @@ impl Scorer {
             Source::Ease => self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_some(),
             Source::Baskets => self.model.baskets().is_some(),
-            Source::Linear => self.model.ranker().is_some(),
+            Source::Fast | Source::Linear => self.model.ranker().is_some(),
             Source::Trees => self.model.ranker().is_some_and(RankerModel::has_trees),
             _ => true,
         };
@@ -433,8 +442,8 @@ impl Scorer {
     fn gather(&self, query: &Query<'_>, knows_customer: bool, scratch: &mut Scratch) -> Result<bool> {
         let settings = self.model.settings();
         sources::neighbours_and_max(&self.model, scratch);
-        sources::ease(&self.model, scratch);
-        sources::similar_baskets(&self.model, scratch);
+        sources::ease(&self.model, usize::MAX, scratch);
+        sources::similar_baskets(&self.model, self.model.settings().nearest_baskets as usize, scratch);
         sources::embeddings(&self.model, settings.embedding_candidates as usize, scratch)?;
         if let Some(history) = query.history.filter(|_| knows_customer && query.mode == Mode::Completion) {
             sources::own(&self.model, history, query.time, scratch);

@@ -1,4 +1,5 @@
 use sidecart_core::{ItemId, Scored, TopK};
+use sidecart_kernels::QuantisedVector;
 
 use crate::ranker::RankerMemory;
 use crate::settings::{N_SIGNALS, Weights};
@@ -31,6 +32,10 @@ pub struct Scratch {
     pub(crate) touched_baskets: Vec<u32>,
     pub(crate) nearest: TopK,
     pub(crate) query_vector: Vec<f32>,
+    pub(crate) quantised_vector: QuantisedVector,
+    /// Candidates that have a vector, with its row.
+    pub(crate) vector_places: Vec<u32>,
+    pub(crate) vector_rows: Vec<u32>,
     pub(crate) scan: sidecart_kernels::Scratch,
     pub(crate) exponentials: Vec<f32>,
     pub(crate) top: TopK,
@@ -49,6 +54,9 @@ impl Scratch {
             touched_baskets: Vec::with_capacity(1 << 12),
             nearest: TopK::new(0),
             query_vector: Vec::new(),
+            quantised_vector: QuantisedVector::default(),
+            vector_places: Vec::new(),
+            vector_rows: Vec::new(),
             scan: sidecart_kernels::Scratch::default(),
             exponentials: Vec::new(),
             top: TopK::new(0),
@@ -87,6 +95,13 @@ impl Scratch {
             return None;
         }
         Some(*place as usize - 1)
+    }
+
+    /// The position of an item among the candidates, where it is one.
+    #[inline]
+    pub(crate) fn known_candidate(&self, item: u32) -> Option<usize> {
+        let place = self.places[item as usize];
+        (place != 0 && place < BLOCKED).then(|| place as usize - 1)
     }
 
     /// The signals of an item, which becomes a candidate; `None` where it may not be offered.

@@ -38,6 +38,8 @@ pub enum Source {
     OwnFrequency,
     /// Number of training baskets.
     Popular,
+    /// A linear ranker over few features of few candidates: for the tightest time limits.
+    Fast,
     /// The linear ranker over the features of all candidates.
     Linear,
     /// Boosted trees over the candidates that the linear ranker keeps.
@@ -46,7 +48,7 @@ pub enum Source {
 
 impl Source {
     /// All sources with the names used on command lines.
-    pub const NAMES: [(&'static str, Self); 11] = [
+    pub const NAMES: [(&'static str, Self); 12] = [
         ("default", Self::Default),
         ("mixture", Self::Mixture),
         ("neighbours", Self::Neighbours),
@@ -56,6 +58,7 @@ impl Source {
         ("own", Self::Own),
         ("own-frequency", Self::OwnFrequency),
         ("popular", Self::Popular),
+        ("fast", Self::Fast),
         ("linear", Self::Linear),
         ("trees", Self::Trees),
     ];

@@ -70,6 +70,7 @@ pub(crate) fn source(using: UsingArg) -> Result<Source> {
         UsingArg::Own => Source::Own,
         UsingArg::OwnFrequency => Source::OwnFrequency,
         UsingArg::Popular => Source::Popular,
+        UsingArg::Fast => Source::Fast,
         UsingArg::Linear => Source::Linear,
         UsingArg::Trees => Source::Trees,
         UsingArg::Rates | UsingArg::Logistic => {

@@ -10,8 +10,9 @@ const SHOWN: usize = 10;
 /// Cases per session: enough to make up for opening one, few enough to share the work evenly.
 const CASES_PER_SESSION: usize = 256;
 
-/// What one ranker answered to all cases.
-pub(crate) struct Answers {
+/// What one ranker answered to all cases: the position of every hidden item, and what describes
+/// the lists as a whole. 16 bytes a case.
+pub struct Answers {
     /// Position of the hidden item by case.
     pub(crate) positions: Vec<Option<usize>>,
     /// Cases that got no offer.
@@ -34,7 +35,11 @@ struct Faults {
 }
 
 impl Answers {
-    pub(crate) fn collect(ranker: &dyn Ranker, case_set: &CaseSet, progress: &dyn Progress) -> Result<Self, EvalError> {
+    /// Asks a ranker for 50 items per case, on the current rayon pool.
+    ///
+    /// # Errors
+    /// [`EvalError::InvalidLists`], [`EvalError::Ranker`] and [`EvalError::Cancelled`].
+    pub fn collect(ranker: &dyn Ranker, case_set: &CaseSet, progress: &dyn Progress) -> Result<Self, EvalError> {
         progress.begin(&format!("evaluate {}", ranker.name()), case_set.cases.len() as u64, "cases");
         let chunks: Vec<Result<(Vec<Answer>, Faults), EvalError>> = case_set
             .cases

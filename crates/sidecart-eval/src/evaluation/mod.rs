@@ -5,16 +5,33 @@ use std::collections::BTreeSet;
 
 use sidecart_core::Progress;
 
-pub(crate) use answers::Answers;
+pub use answers::Answers;
 pub use params::EvaluateParams;
 
 use crate::{CaseSet, EvalError, Ranker, Report, Role, report};
+
+/// What is measured.
+enum Entrant<'a> {
+    /// Is asked when the evaluation runs.
+    Ranker(&'a dyn Ranker),
+    /// Has answered already.
+    Answered(&'a str, &'a Answers),
+}
+
+impl Entrant<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Ranker(ranker) => ranker.name(),
+            Self::Answered(name, _) => name,
+        }
+    }
+}
 
 /// Rankers to be measured on the same cases; see the example of the crate.
 pub struct Evaluation<'a> {
     case_set: &'a CaseSet,
     segments: &'a [String],
-    entrants: Vec<(&'a dyn Ranker, Role)>,
+    entrants: Vec<(Entrant<'a>, Role)>,
     reference: Option<String>,
 }
 
@@ -35,14 +52,22 @@ impl<'a> Evaluation<'a> {
     /// Adds a baseline: a ranker that the others should beat.
     #[must_use]
     pub fn baseline(mut self, ranker: &'a dyn Ranker) -> Self {
-        self.entrants.push((ranker, Role::Baseline));
+        self.entrants.push((Entrant::Ranker(ranker), Role::Baseline));
         self
     }
 
     /// Adds a ranker to be measured.
     #[must_use]
     pub fn ranker(mut self, ranker: &'a dyn Ranker) -> Self {
-        self.entrants.push((ranker, Role::Model));
+        self.entrants.push((Entrant::Ranker(ranker), Role::Model));
+        self
+    }
+
+    /// Adds what a ranker has answered to these cases: where many are compared that need not be in
+    /// memory at the same time.
+    #[must_use]
+    pub fn answered(mut self, name: &'a str, answers: &'a Answers) -> Self {
+        self.entrants.push((Entrant::Answered(name, answers), Role::Model));
         self
     }
 
@@ -67,9 +92,20 @@ impl<'a> Evaluation<'a> {
         params.check()?;
         self.check()?;
         let reference = self.reference()?;
+        let mut asked = Vec::new();
+        for (entrant, _) in &self.entrants {
+            if let Entrant::Ranker(ranker) = entrant {
+                asked.push(Answers::collect(*ranker, self.case_set, progress)?);
+            }
+        }
+        let mut asked = asked.iter();
         let mut rows = Vec::with_capacity(self.entrants.len());
-        for &(ranker, role) in &self.entrants {
-            rows.push((ranker.name(), role, Answers::collect(ranker, self.case_set, progress)?));
+        for (entrant, role) in &self.entrants {
+            let answers = match entrant {
+                Entrant::Answered(_, answers) => Some(*answers),
+                Entrant::Ranker(_) => asked.next(),
+            };
+            rows.extend(answers.map(|answers| (entrant.name(), *role, answers)));
         }
         progress.begin("intervals", 0, "slices");
         let report = report::build(self.case_set, self.segments, &rows, reference, params);
@@ -86,10 +122,21 @@ impl<'a> Evaluation<'a> {
             }
         }
         let mut names = BTreeSet::new();
-        for (ranker, _) in &self.entrants {
-            if !names.insert(ranker.name()) {
-                return Err(EvalError::DuplicateRanker { name: ranker.name().into() });
+        for (entrant, _) in &self.entrants {
+            if !names.insert(entrant.name()) {
+                return Err(EvalError::DuplicateRanker { name: entrant.name().into() });
             }
+            let ranker = match entrant {
+                Entrant::Ranker(ranker) => *ranker,
+                Entrant::Answered(name, answers) if answers.positions.len() != self.case_set.cases.len() => {
+                    return Err(EvalError::OtherCases {
+                        ranker: (*name).to_owned(),
+                        expected: self.case_set.cases.len(),
+                        got: answers.positions.len(),
+                    });
+                }
+                Entrant::Answered(..) => continue,
+            };
             if let (Some(expected), Some(got)) = (&self.case_set.facts.data_fingerprint, ranker.data_fingerprint())
                 && expected != got
             {
@@ -108,11 +155,11 @@ impl<'a> Evaluation<'a> {
         let Some(name) = &self.reference else {
             return Ok(self.entrants.iter().position(|&(_, role)| role == Role::Baseline));
         };
-        match self.entrants.iter().position(|(ranker, _)| ranker.name() == name) {
+        match self.entrants.iter().position(|(entrant, _)| entrant.name() == name) {
             Some(position) => Ok(Some(position)),
             None => Err(EvalError::UnknownReference {
                 name: name.clone(),
-                known: self.entrants.iter().map(|(ranker, _)| ranker.name().into()).collect(),
+                known: self.entrants.iter().map(|(entrant, _)| entrant.name().into()).collect(),
             }),
         }
     }

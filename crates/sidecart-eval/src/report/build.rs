@@ -13,7 +13,7 @@ const N_METRICS: usize = Metric::ALL.len();
 pub(crate) fn build(
     case_set: &CaseSet,
     segments: &[String],
-    rows: &[(&str, Role, Answers)],
+    rows: &[(&str, Role, &Answers)],
     reference: Option<usize>,
     params: &EvaluateParams,
 ) -> Report {
@@ -124,7 +124,7 @@ fn clusters(cases: &[Case], members: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// One column per ranker and metric: ranker after ranker.
-fn cluster_table(clusters: &[Vec<usize>], rows: &[(&str, Role, Answers)]) -> ClusterTable {
+fn cluster_table(clusters: &[Vec<usize>], rows: &[(&str, Role, &Answers)]) -> ClusterTable {
     let mut table = ClusterTable::new(rows.len() * N_METRICS);
     for cluster in clusters {
         table.begin_cluster();

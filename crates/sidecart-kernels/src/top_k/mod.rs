@@ -9,5 +9,6 @@ mod search;
 mod tests;
 
 pub use bias::RowBias;
+pub(crate) use bias::check_finite;
 pub use index::ScanIndex;
 pub use search::{Hit, Scratch};

@@ -1,44 +1,12 @@
 use sidecart_core::{Clock, History, ItemId, Time, exp, ln};
 
 use super::memory::{CandidateFacts, RankerMemory};
+use super::quotas::Quotas;
 use super::tables::{KindPair, RankerTables};
+use super::model::RankerModel;
 use crate::model::Model;
 use crate::scratch::Scratch;
 use crate::sources::signal;
-
-/// Items that each of these sources may add.
-#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Quotas {
-    /// Vectors.
-    pub embeddings: u32,
-    /// Kinds that go with the basket's or are the customer's, best first.
-    pub kinds: u32,
-    /// Items of each of these kinds.
-    pub items_per_kind: u32,
-    /// Items of the lines in the basket and in the customer's past, each line.
-    pub items_per_line: u32,
-    /// Lines of the customer's past.
-    pub own_lines: u32,
-    /// Best sellers of the newest four weeks.
-    pub recent: u32,
-    /// Best sellers of the whole history.
-    pub popular: u32,
-}
-
-impl Default for Quotas {
-    fn default() -> Self {
-        Self {
-            embeddings: 150,
-            kinds: 30,
-            items_per_kind: 10,
-            items_per_line: 15,
-            own_lines: 15,
-            recent: 60,
-            popular: 40,
-        }
-    }
-}
 
 /// Days after which a line of the past counts 1/e for kinds, makers and lines.
 const GROUP_TAU: f64 = 120.0;
@@ -59,10 +27,10 @@ fn facts_of(facts: &mut Vec<CandidateFacts>, place: usize) -> &mut CandidateFact
 }
 
 /// Neighbours of the basket's items: sum, 4-norm, the two strongest and their number.
-pub(crate) fn neighbours(model: &Model, scratch: &mut Scratch, memory: &mut RankerMemory) {
+pub(crate) fn neighbours(model: &Model, quota: u32, scratch: &mut Scratch, memory: &mut RankerMemory) {
     for at in 0..scratch.basket.len() {
         let (items, scores) = model.neighbours(scratch.basket[at]);
-        for (&item, &score) in items.iter().zip(scores) {
+        for (&item, &score) in items.iter().zip(scores).take(quota as usize) {
             let Some(place) = scratch.candidate(item) else { continue };
             let square = score * score;
             let signals = &mut scratch.candidates[place].signals;
@@ -116,18 +84,19 @@ pub(crate) fn basket(tables: &RankerTables, scratch: &Scratch, memory: &mut Rank
     }
 }
 
-/// What the customer's past strictly before `at` says: of items (which become candidates unless
-/// they are blocked), kinds, families, makers and lines.
+/// What the customer's past strictly before `at` says: of items (of which the newest become
+/// candidates unless they are blocked), kinds, families, makers and lines.
 pub(crate) fn past(
     model: &Model,
-    tables: &RankerTables,
-    history: &History,
-    at: Time,
+    ranker: &RankerModel,
+    quota: u32,
+    (history, at): (&History, Time),
     scratch: &mut Scratch,
     memory: &mut RankerMemory,
 ) {
-    let epoch = memory.epoch;
+    let (tables, epoch) = (&ranker.tables, memory.epoch);
     let settings = model.settings();
+    let most = scratch.candidates.len() + quota as usize;
     let clock = model.clock();
     let Some(newest) = history.as_of(at).next().map(|basket| basket.time) else { return };
     // Without a time of asking, the customer is asked right after the newest basket.
@@ -166,7 +135,9 @@ pub(crate) fn past(
             weights += group_decay;
             prices += facts.log_price;
             private += facts.private_label;
-            if let Some(place) = scratch.candidate(item) {
+            let has_room = scratch.candidates.len() < most;
+            let place = if has_room { scratch.candidate(item) } else { scratch.known_candidate(item) };
+            if let Some(place) = place {
                 let signals = &mut scratch.candidates[place].signals;
                 signals[signal::OWN_FREQUENCY] += frequency;
                 signals[signal::OWN_TOGETHER] += shared * together;
@@ -218,9 +189,10 @@ pub(crate) fn affinities(tables: &RankerTables, memory: &mut RankerMemory) {
     memory.totals.no_affinity = ln(AFFINITY_LINES / (weight + AFFINITY_LINES)) as f32;
     for at in 0..memory.kinds.touched.len() {
         let kind = memory.kinds.touched[at];
-        let share = exp(f64::from(tables.kinds[kind as usize].log_share)).max(1e-9);
-        if let Some(state) = memory.kinds.touch(memory.epoch, kind) {
-            let own = f64::from(state.weight) / share;
+        let Some(state) = memory.kinds.touch(memory.epoch, kind) else { continue };
+        state.affinity = memory.totals.no_affinity;
+        if state.n_lines > 0.0 {
+            let own = f64::from(state.weight) / exp(f64::from(tables.kinds[kind as usize].log_share)).max(1e-9);
             state.affinity = ln((own + AFFINITY_LINES) / (weight + AFFINITY_LINES)) as f32;
         }
     }

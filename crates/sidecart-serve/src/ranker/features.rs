@@ -18,6 +18,7 @@ pub struct FeatureGroup {
 /// | features | values |
 /// |---|---|
 /// | `neighbours` .. `ease`, `own_frequency`, `own_together` | fourth root of the candidate's share of the signal's sum, 0..=1 |
+/// | `embeddings` | fourth root of its probability over the best candidate's by the vectors, 0..=1 |
 /// | `pair_best`, `pair_second` | greatest and second greatest neighbour score towards the candidate, >= 0 |
 /// | `pair_hits` | share of the basket's items that have it as a neighbour, 0..=1 |
 /// | `own_count` | the customer's lines of it per basket, >= 0 |
@@ -229,8 +230,8 @@ impl<'a> Features<'a> {
             facts.log_recent,
             facts.first_rate,
             kind.first_lift_max,
-            self.kind_fit(facts, &kind),
-            self.affinity(&kind),
+            self.kind_fit(facts, kind),
+            self.affinity(kind),
             line.in_basket,
             line.weight,
         ];
@@ -308,8 +309,8 @@ impl<'a> Features<'a> {
             kind_first_rate,
             facts.share.sqrt(),
             facts.first_share.sqrt(),
-            self.kind_fit(facts, &kind),
-            self.affinity(&kind),
+            self.kind_fit(facts, kind),
+            self.affinity(kind),
             kind.weight * self.per_weight,
             recency(kind.n_lines, kind.newest),
             due(kind.n_baskets, kind.newest, kind.oldest),

@@ -1,8 +1,9 @@
 use super::tables::RankerTables;
 use crate::settings::Weights;
 
-/// What a query knows of one kind.
+/// What a query knows of one kind, in one cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct KindState {
     epoch: u32,
     /// Items of the kind in the basket.
@@ -45,6 +46,8 @@ pub(crate) struct GroupState {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups<T> {
     states: Vec<T>,
+    /// What is known of a group without a state.
+    none: T,
     /// Groups with a state, in the order of their first use.
     pub touched: Vec<u32>,
 }
@@ -92,8 +95,8 @@ impl<T: State> Groups<T> {
 
     /// The state of a group; an empty one where there is none.
     #[inline]
-    pub(crate) fn get(&self, epoch: u32, group: u32) -> T {
-        self.states.get(group as usize).filter(|state| state.is_of(epoch)).copied().unwrap_or_default()
+    pub(crate) fn get(&self, epoch: u32, group: u32) -> &T {
+        self.states.get(group as usize).filter(|state| state.is_of(epoch)).unwrap_or(&self.none)
     }
 }
 
@@ -144,6 +147,8 @@ pub(crate) struct RankerMemory {
     pub scales: Weights,
     /// Positions of the candidates that are looked at further.
     pub pool: Vec<u32>,
+    /// Positions of those that the first stage keeps.
+    pub kept: Vec<u32>,
     pub totals: Totals,
     pub order: Vec<(f32, u32)>,
     pub features: Vec<f32>,

@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `tables.rs` | what is known of items, kinds and product lines; stored in the artifact |
+//! | `quotas.rs` | how many candidates come from where |
 //! | `memory.rs` | what a query knows of them, per thread |
 //! | `collect.rs` | one pass over basket and past; candidates by kind, line and freshness |
 //! | `features.rs` | the features of a candidate, by group |
@@ -16,14 +17,15 @@ mod collect;
 mod features;
 mod memory;
 mod model;
+mod quotas;
 mod rank;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use collect::Quotas;
 pub use features::{FEATURES, FeatureGroup, GROUPS, LIGHT, N_FEATURES, N_LIGHT};
 pub(crate) use memory::RankerMemory;
 pub use model::{LinearRanker, RankerModel, RankerSettings, Situation, SituationRanker, Stage};
+pub use quotas::Quotas;
 pub(crate) use rank::{gather, rank, visit_features, visit_light};
 pub use tables::{ItemFacts, KindFacts, KindPair, NO_GROUP, RankerTables, Rows};

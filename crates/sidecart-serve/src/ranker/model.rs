@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use sidecart_artifact::{Container, ContainerWriter};
 
-use super::collect::Quotas;
 use super::features::{N_FEATURES, N_LIGHT};
+use super::quotas::Quotas;
 use super::tables::RankerTables;
 use crate::error::{Error, Result};
 use crate::sections as names;
@@ -43,6 +43,8 @@ impl LinearRanker {
 pub enum Stage {
     /// The mixture: the ranker did not beat it.
     Mixture,
+    /// A linear ranker over few features of few candidates.
+    Fast,
     /// The linear ranker ranks what the first stage keeps.
     Linear,
     /// Trees rank it.
@@ -91,6 +93,8 @@ impl Situation {
 pub struct SituationRanker {
     /// The first stage over the [`LIGHT`](super::LIGHT) features: it keeps the best of the pool.
     pub light: LinearRanker,
+    /// What ranks the few candidates of the fast profile, over the same features.
+    pub fast: LinearRanker,
     /// The second stage over all features, where trees do not rank.
     pub linear: LinearRanker,
     /// The second stage otherwise.
@@ -103,34 +107,22 @@ pub struct SituationRanker {
 pub struct RankerSettings {
     /// What answers by default, by [`Situation`].
     pub stages: [Stage; 3],
-    /// Best candidates of the mixture that the first stage looks at, beside those of kinds, lines and
-    /// freshness.
-    pub pool: u32,
     /// Candidates that the first stage keeps.
     pub kept: u32,
     /// How many candidates come from where.
     pub quotas: Quotas,
+    /// The same for the fast profile.
+    pub fast: Quotas,
 }
 
 impl RankerSettings {
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        for (name, n) in [("pool", self.pool), ("kept", self.kept)] {
-            if !(1..=65_536).contains(&n) {
-                return Err(format!("ranker.{name} = {n}: expected a whole number from 1 to 65536"));
-            }
+        if !(1..=65_536).contains(&self.kept) {
+            return Err(format!("ranker.kept = {}: expected a whole number from 1 to 65536", self.kept));
         }
-        let Quotas { embeddings, kinds, items_per_kind, items_per_line, own_lines, recent, popular } = self.quotas;
-        for (name, n) in [
-            ("embeddings", embeddings),
-            ("kinds", kinds),
-            ("items_per_kind", items_per_kind),
-            ("items_per_line", items_per_line),
-            ("own_lines", own_lines),
-            ("recent", recent),
-            ("popular", popular),
-        ] {
-            if n > 65_536 {
-                return Err(format!("ranker.quotas.{name} = {n}: expected a whole number from 0 to 65536"));
+        for (section, quotas) in [("quotas", &self.quotas), ("fast", &self.fast)] {
+            if let Some((name, n, expected)) = quotas.out_of_range() {
+                return Err(format!("ranker.{section}.{name} = {n}: expected {expected}"));
             }
         }
         Ok(())
@@ -155,6 +147,12 @@ impl RankerModel {
         self.situations[situation as usize].as_ref()
     }
 
+    /// How many candidates come from where when a stage ranks.
+    #[must_use]
+    pub fn quotas(&self, stage: Stage) -> &Quotas {
+        if stage == Stage::Fast { &self.settings.fast } else { &self.settings.quotas }
+    }
+
     /// Whether any situation has trees.
     #[must_use]
     pub fn has_trees(&self) -> bool {
@@ -170,7 +168,9 @@ impl RankerModel {
         for situation in Situation::ALL {
             let Some(ranker) = self.of(situation) else { continue };
             let name = |part: &str| format!("{}.{}.{part}", names::RANKERS, situation.name());
-            for (part, linear, n) in [("light", &ranker.light, N_LIGHT), ("linear", &ranker.linear, N_FEATURES)] {
+            let parts =
+                [("light", &ranker.light, N_LIGHT), ("fast", &ranker.fast, N_LIGHT), ("linear", &ranker.linear, N_FEATURES)];
+            for (part, linear, n) in parts {
                 let LinearRanker { means, inverse_scales, coefficients } = linear;
                 let columns: Vec<f32> = [means, inverse_scales, coefficients].into_iter().flatten().copied().collect();
                 writer.add_owned(&name(part), columns, &[3, n])?;
@@ -200,15 +200,16 @@ impl RankerModel {
                 let row = |at: usize| container.row(&columns, at).to_vec();
                 Ok(LinearRanker { means: row(0), inverse_scales: row(1), coefficients: row(2) })
             };
-            let (light, linear) = (linear("light", N_LIGHT)?, linear("linear", N_FEATURES)?);
+            let (light, fast) = (linear("light", N_LIGHT)?, linear("fast", N_LIGHT)?);
+            let linear = linear("linear", N_FEATURES)?;
             let has_trees = container.contains(&name("trees.offsets"));
             let trees = has_trees.then(|| TreeEnsemble::read(container, &name("trees"), N_FEATURES)).transpose()?;
-            situations[situation as usize] = Some(SituationRanker { light, linear, trees });
+            situations[situation as usize] = Some(SituationRanker { light, fast, linear, trees });
         }
         for (stage, situation) in settings.stages.iter().zip(Situation::ALL) {
             let has = match (stage, &situations[situation as usize]) {
                 (Stage::Mixture, _) => true,
-                (Stage::Linear, ranker) => ranker.is_some(),
+                (Stage::Fast | Stage::Linear, ranker) => ranker.is_some(),
                 (Stage::Trees, ranker) => ranker.as_ref().is_some_and(|r| r.trees.is_some()),
             };
             if !has {

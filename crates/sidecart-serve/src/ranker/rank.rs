@@ -1,47 +1,62 @@
 use sidecart_core::{ItemId, Scored};
+use sidecart_kernels::prefetch_read;
 
 use super::collect;
 use super::features::{Features, N_FEATURES, N_LIGHT};
 use super::memory::RankerMemory;
-use super::model::{LinearRanker, RankerModel, Situation, Stage};
+use super::model::{LinearRanker, RankerModel, Situation, SituationRanker, Stage};
+use super::quotas::Quotas;
 use crate::error::Result;
 use crate::model::Model;
 use crate::scorer::Query;
 use crate::scratch::Scratch;
-use crate::settings::N_SIGNALS;
+use crate::settings::{N_SIGNALS, Weights};
 use crate::sources::{self, signal};
+
+/// Candidates whose facts are asked for ahead of their use.
+const PREFETCHED: usize = 8;
 
 /// Fills the scratch with the candidates of a query, their signals and what the features need.
 /// The basket must be marked.
-pub(crate) fn gather(model: &Model, ranker: &RankerModel, query: &Query<'_>, scratch: &mut Scratch) -> Result<()> {
-    let (tables, quotas) = (&ranker.tables, &ranker.settings.quotas);
+pub(crate) fn gather(
+    model: &Model,
+    ranker: &RankerModel,
+    quotas: &Quotas,
+    query: &Query<'_>,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let tables = &ranker.tables;
     let mut memory = std::mem::take(&mut scratch.ranker);
     memory.prepare(tables);
-    collect::neighbours(model, scratch, &mut memory);
-    sources::similar_baskets(model, scratch);
-    sources::ease(model, scratch);
-    let outcome = sources::embeddings(model, quotas.embeddings as usize, scratch);
+    collect::neighbours(model, quotas.neighbours, scratch, &mut memory);
+    sources::similar_baskets(model, quotas.baskets as usize, scratch);
+    sources::ease(model, quotas.ease as usize, scratch);
     collect::basket(tables, scratch, &mut memory);
     if let Some(history) = query.history {
-        collect::past(model, tables, history, query.time, scratch, &mut memory);
+        collect::past(model, ranker, quotas.own, (history, query.time), scratch, &mut memory);
         collect::affinities(tables, &mut memory);
     }
     sources::popular(model, quotas.popular as usize, scratch);
+    // Where others find enough, a search of all vectors costs much and adds little: their scores
+    // are a feature of every candidate in any case.
+    let mut outcome = Ok(());
+    if scratch.candidates.len() < quotas.pool as usize {
+        outcome = sources::embeddings(model, quotas.embeddings as usize, scratch);
+    }
     let situation = Situation::of(query.mode, memory.totals.n_past > 0.0);
-    fill_pool(model, ranker, situation, scratch, &mut memory);
+    fill_pool(model.settings().weights.of_situation(situation), quotas.pool as usize, scratch, &mut memory);
     let n_signals = scratch.candidates.len();
     collect::groups(tables, quotas, scratch, &mut memory);
     memory.pool.extend(n_signals as u32..scratch.candidates.len() as u32);
     sources::embeddings_of(model, &memory.pool, scratch);
-    let sum: f64 =
-        memory.pool.iter().map(|&at| f64::from(scratch.candidates[at as usize].signals[signal::EMBEDDINGS])).sum();
-    memory.scales[signal::EMBEDDINGS] = if sum > 0.0 { (1.0 / sum) as f32 } else { 0.0 };
+    // What the vectors say is relative to the best of them, and no share of a sum.
+    memory.scales[signal::EMBEDDINGS] = 1.0;
     scratch.ranker = memory;
     outcome
 }
 
 /// The best candidates by the mixture's weights.
-fn fill_pool(model: &Model, ranker: &RankerModel, situation: Situation, scratch: &Scratch, memory: &mut RankerMemory) {
+fn fill_pool(weights: &Weights, pool: usize, scratch: &Scratch, memory: &mut RankerMemory) {
     let mut sums = [0.0f64; N_SIGNALS];
     for candidate in &scratch.candidates {
         for (sum, &signal) in sums.iter_mut().zip(&candidate.signals) {
@@ -50,12 +65,10 @@ fn fill_pool(model: &Model, ranker: &RankerModel, situation: Situation, scratch:
     }
     memory.scales = sums.map(|sum| if sum > 0.0 { (1.0 / sum) as f32 } else { 0.0 });
     let n = scratch.candidates.len();
-    let pool = ranker.settings.pool as usize;
     if n <= pool {
         memory.pool.extend(0..n as u32);
         return;
     }
-    let weights = model.settings().weights.of_situation(situation);
     let weights: [f32; N_SIGNALS] = std::array::from_fn(|s| weights[s] * memory.scales[s]);
     let mut order = std::mem::take(&mut memory.order);
     order.clear();
@@ -101,39 +114,94 @@ pub(crate) fn visit_features(
     first_stage(ranker, light, n, scratch, &mut memory);
     let features = Features::new(&ranker.tables, scratch, &memory);
     let mut row = [0.0; N_FEATURES];
-    for &(_, place) in &memory.order {
+    for &place in &memory.kept {
         features.write(place as usize, &mut row);
         visit(ItemId(scratch.candidates[place as usize].item), &row);
     }
     scratch.ranker = memory;
 }
 
-/// The `n` best candidates of the pool by the first stage, in no order, in `memory.order`.
-fn first_stage(ranker: &RankerModel, light: &LinearRanker, n: usize, scratch: &Scratch, memory: &mut RankerMemory) {
-    let mut order = std::mem::take(&mut memory.order);
-    order.clear();
+/// Every candidate of the pool with its score over the light features.
+fn score_pool(
+    ranker: &RankerModel,
+    linear: &LinearRanker,
+    scratch: &Scratch,
+    memory: &RankerMemory,
+    scored: &mut Vec<(f32, u32)>,
+) {
+    scored.clear();
     let features = Features::new(&ranker.tables, scratch, memory);
     let mut row = [0.0; N_LIGHT];
-    for &place in &memory.pool {
+    for (at, &place) in memory.pool.iter().enumerate() {
+        if let Some(&later) = memory.pool.get(at + PREFETCHED) {
+            prefetch_read(&ranker.tables.items, scratch.candidates[later as usize].item as usize);
+        }
         features.write_light(place as usize, &mut row);
-        order.push((light.score(&row), place));
+        scored.push((linear.score(&row), place));
     }
+}
+
+/// The `n` best candidates of the pool by the first stage, in no order, in `memory.kept`.
+fn first_stage(
+    ranker: &RankerModel,
+    light: &LinearRanker,
+    n: usize,
+    scratch: &Scratch,
+    memory: &mut RankerMemory,
+) {
+    let mut order = std::mem::take(&mut memory.order);
+    score_pool(ranker, light, scratch, memory, &mut order);
     keep_best(&mut order, n, scratch);
+    memory.kept.clear();
+    memory.kept.extend(order.iter().map(|&(_, place)| place));
     memory.order = order;
 }
 
 /// Ranks what the first stage keeps of the candidates that [`gather`] found. Nothing where the
 /// situation has no ranker.
-pub(crate) fn rank(ranker: &RankerModel, situation: Situation, stage: Stage, k: usize, scratch: &mut Scratch) {
+pub(crate) fn rank(
+    ranker: &RankerModel,
+    situation: Situation,
+    stage: Stage,
+    k: usize,
+    scratch: &mut Scratch,
+) {
     let Some(rankers) = ranker.of(situation) else { return };
     let mut memory = std::mem::take(&mut scratch.ranker);
-    first_stage(ranker, &rankers.light, (ranker.settings.kept as usize).max(k), scratch, &mut memory);
-    let n = memory.order.len();
+    if stage == Stage::Fast {
+        let mut order = std::mem::take(&mut memory.order);
+        score_pool(ranker, &rankers.fast, scratch, &memory, &mut order);
+        let item = |place: u32| ItemId(scratch.candidates[place as usize].item);
+        scratch.ranked.clear();
+        scratch.ranked.extend(order.iter().map(|&(score, place)| Scored { item: item(place), score }));
+        memory.order = order;
+    } else {
+        rank_kept(ranker, rankers, stage, k, scratch, &mut memory);
+    }
+    if k < scratch.ranked.len() {
+        scratch.ranked.select_nth_unstable_by(k, Scored::rank_order);
+        scratch.ranked.truncate(k);
+    }
+    scratch.ranked.sort_unstable_by(Scored::rank_order);
+    scratch.ranker = memory;
+}
+
+/// Scores what the first stage keeps by all features.
+fn rank_kept(
+    ranker: &RankerModel,
+    rankers: &SituationRanker,
+    stage: Stage,
+    k: usize,
+    scratch: &mut Scratch,
+    memory: &mut RankerMemory,
+) {
+    first_stage(ranker, &rankers.light, (ranker.settings.kept as usize).max(k), scratch, memory);
+    let n = memory.kept.len();
     let (mut rows, mut scores) = (std::mem::take(&mut memory.features), std::mem::take(&mut memory.scores));
     rows.resize(n * N_FEATURES, 0.0);
     scores.resize(n, 0.0);
-    let features = Features::new(&ranker.tables, scratch, &memory);
-    for (&(_, place), row) in memory.order.iter().zip(rows.as_chunks_mut::<N_FEATURES>().0) {
+    let features = Features::new(&ranker.tables, scratch, memory);
+    for (&place, row) in memory.kept.iter().zip(rows.as_chunks_mut::<N_FEATURES>().0) {
         features.write(place as usize, row);
     }
     match (&rankers.trees, stage) {
@@ -145,14 +213,8 @@ pub(crate) fn rank(ranker: &RankerModel, situation: Situation, stage: Stage, k: 
         }
     }
     scratch.ranked.clear();
-    for (&(_, place), &score) in memory.order.iter().zip(&scores) {
+    for (&place, &score) in memory.kept.iter().zip(&scores) {
         scratch.ranked.push(Scored { item: ItemId(scratch.candidates[place as usize].item), score });
     }
-    if k < n {
-        scratch.ranked.select_nth_unstable_by(k, Scored::rank_order);
-        scratch.ranked.truncate(k);
-    }
-    scratch.ranked.sort_unstable_by(Scored::rank_order);
     (memory.features, memory.scores) = (rows, scores);
-    scratch.ranker = memory;
 }

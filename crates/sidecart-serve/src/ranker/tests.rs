@@ -109,14 +109,26 @@ const STAGES: [Stage; 3] = [Stage::Linear, Stage::Mixture, Stage::Trees];
 
 /// A ranker for every situation, so narrow that the pool, the quotas and the first stage all cut.
 fn ranker(rng: &mut Rng) -> RankerModel {
-    let quotas =
-        Quotas { embeddings: 3, kinds: 2, items_per_kind: 2, items_per_line: 2, own_lines: 1, recent: 2, popular: 3 };
+    let quotas = Quotas {
+        neighbours: 5,
+        baskets: 4,
+        ease: 3,
+        own: 6,
+        embeddings: 3,
+        popular: 3,
+        pool: 6,
+        kinds: 2,
+        items_per_kind: 2,
+        items_per_line: 2,
+        own_lines: 1,
+        recent: 2,
+    };
     RankerModel {
-        settings: RankerSettings { stages: STAGES, pool: 6, kept: 5, quotas },
+        settings: RankerSettings { stages: STAGES, kept: 5, quotas, fast: Quotas { pool: 4, ..Quotas::FAST.at_most(&quotas) } },
         tables: tables(rng),
         situations: std::array::from_fn(|_| {
-            let (light, linear) = (linear(rng, N_LIGHT), linear(rng, N_FEATURES));
-            Some(SituationRanker { light, linear, trees: Some(stumps(rng)) })
+            let [light, fast] = [linear(rng, N_LIGHT), linear(rng, N_LIGHT)];
+            Some(SituationRanker { light, fast, linear: linear(rng, N_FEATURES), trees: Some(stumps(rng)) })
         }),
     }
 }
@@ -223,10 +235,10 @@ fn asked() -> impl Strategy<Value = Asked> {
 
 type RowsByItem<const N: usize> = BTreeMap<u32, [f32; N]>;
 
-fn light_rows(scorer: &Scorer, asked: &Asked) -> RowsByItem<N_LIGHT> {
+fn light_rows(scorer: &Scorer, asked: &Asked, stage: Stage) -> RowsByItem<N_LIGHT> {
     let (mut rows, mut scratch) = (BTreeMap::new(), scorer.scratch());
     let visit = |item: ItemId, row: &[f32; N_LIGHT]| assert!(rows.insert(item.0, *row).is_none(), "an item twice");
-    scorer.ranker_pool(&asked.query(Source::Linear), &mut scratch, visit).unwrap();
+    scorer.ranker_pool(&asked.query(Source::Linear), stage, &mut scratch, visit).unwrap();
     rows
 }
 
@@ -252,7 +264,7 @@ proptest! {
     #[test]
     fn the_first_stage_sees_the_numbers_of_the_second(seed in any::<u64>(), asked in asked()) {
         let scorer = scorer(seed);
-        let light = light_rows(&scorer, &asked);
+        let light = light_rows(&scorer, &asked, Stage::Trees);
         let all = rows(&scorer, &asked, &linear(&mut Rng::new(seed, 2), N_LIGHT), usize::MAX);
         prop_assert!(light.keys().eq(all.keys()), "{:?} {:?}", light.keys(), all.keys());
         for (item, light) in &light {
@@ -271,7 +283,7 @@ proptest! {
         let scorer = scorer(seed);
         let model = scorer.model().ranker().unwrap();
         let rankers = model.of(asked.situation()).unwrap();
-        let light = light_rows(&scorer, &asked);
+        let light = light_rows(&scorer, &asked, Stage::Trees);
         let score = |(&item, row): (&u32, &[f32; N_LIGHT])| Scored { item: ItemId(item), score: rankers.light.score(row) };
         let n_kept = (model.settings.kept as usize).max(asked.k);
         let kept = best(light.iter().map(score).collect(), n_kept);
@@ -286,6 +298,16 @@ proptest! {
     }
 
     #[test]
+    fn the_fast_profile_ranks_fewer_candidates_by_its_own_line(seed in any::<u64>(), asked in asked()) {
+        let scorer = scorer(seed);
+        let rankers = scorer.model().ranker().unwrap().of(asked.situation()).unwrap();
+        let (few, many) = (light_rows(&scorer, &asked, Stage::Fast), light_rows(&scorer, &asked, Stage::Linear));
+        prop_assert!(few.len() <= many.len(), "{} of {}", few.len(), many.len());
+        let scored = few.iter().map(|(&item, row)| Scored { item: ItemId(item), score: rankers.fast.score(row) });
+        prop_assert_eq!(answer(&scorer, &asked, Source::Fast), best(scored.collect(), asked.k));
+    }
+
+    #[test]
     fn nothing_forbidden_comes_back(seed in any::<u64>(), asked in asked()) {
         let scorer = scorer(seed);
         let mut forbidden: BTreeSet<ItemId> = asked.basket.iter().chain(&asked.exclude).copied().collect();
@@ -293,7 +315,7 @@ proptest! {
             let past = asked.history.iter().flat_map(|h| h.as_of(asked.time));
             forbidden.extend(past.flat_map(|basket| basket.items.iter().copied()));
         }
-        for using in [Source::Linear, Source::Trees, Source::Default] {
+        for using in [Source::Fast, Source::Linear, Source::Trees, Source::Default] {
             let query = asked.query(using);
             let mut scratch = scorer.scratch();
             let given = scorer.recommend(&query, &mut scratch).unwrap();
@@ -315,6 +337,7 @@ proptest! {
         let given = scorer.recommend(&asked.query(Source::Default), &mut scratch).unwrap();
         let own = given.offers[..given.fallback_from].to_vec();
         let using = match STAGES[asked.situation() as usize] {
+            Stage::Fast => Source::Fast,
             Stage::Linear => Source::Linear,
             Stage::Trees => Source::Trees,
             Stage::Mixture => Source::Mixture,
@@ -330,7 +353,7 @@ proptest! {
         let other = self::scorer(seed.wrapping_add(1));
         let mut scratch = scorer.scratch();
         for (at, asked) in asked.iter().enumerate() {
-            for using in [Source::Linear, Source::Trees] {
+            for using in [Source::Fast, Source::Linear, Source::Trees] {
                 let fresh = answer(&scorer, asked, using);
                 let warm = scorer.recommend(&asked.query(using), &mut scratch).unwrap().offers;
                 prop_assert_eq!(warm, &fresh[..], "query {} by {}", at, using);
@@ -387,7 +410,7 @@ fn what_a_situation_has_not_learned_answers_nothing_unless_it_is_the_default() {
     scorer.set_ranker(model);
     let basket = [ItemId(0), ItemId(1), ItemId(2)];
     let ask = |using| Query { basket: &basket, using, ..Query::default() };
-    for using in [Source::Linear, Source::Trees] {
+    for using in [Source::Fast, Source::Linear, Source::Trees] {
         assert!(scorer.recommend(&ask(using), &mut scorer.scratch()).unwrap().offers.is_empty());
     }
     assert!(!scorer.recommend(&ask(Source::Default), &mut scorer.scratch()).unwrap().offers.is_empty());
@@ -398,7 +421,7 @@ fn features_of_a_hand_made_past() {
     let mut scorer = scorer(9);
     let mut model = scorer.model().ranker().unwrap().clone();
     let settings = &mut model.settings;
-    (settings.pool, settings.kept) = (100, 100);
+    (settings.quotas.pool, settings.kept) = (100, 100);
     // Items 0, 1 and 2 are one line of kind 3; nobody else is.
     for (item, facts) in model.tables.items.iter_mut().enumerate() {
         let in_line = item < 3;
@@ -596,18 +619,14 @@ fn settings_that_name_what_is_not_there_are_refused() {
         assert!(matches!(&error, Error::Settings { problem } if problem.contains(name)), "{error}");
     }
     type Change = fn(&mut RankerSettings);
-    let changes: [(&str, Change); 11] = [
-        ("pool", |s| s.pool = 0),
-        ("pool", |s| s.pool = u32::MAX),
+    let changes: [(&str, Change); 7] = [
         ("kept", |s| s.kept = 0),
         ("kept", |s| s.kept = u32::MAX),
+        ("quotas.pool", |s| s.quotas.pool = 0),
+        ("fast.pool", |s| s.fast.pool = 0),
         ("quotas.embeddings", |s| s.quotas.embeddings = u32::MAX),
-        ("quotas.kinds", |s| s.quotas.kinds = u32::MAX),
-        ("quotas.items_per_kind", |s| s.quotas.items_per_kind = u32::MAX),
-        ("quotas.items_per_line", |s| s.quotas.items_per_line = u32::MAX),
-        ("quotas.own_lines", |s| s.quotas.own_lines = u32::MAX),
-        ("quotas.recent", |s| s.quotas.recent = u32::MAX),
-        ("quotas.popular", |s| s.quotas.popular = u32::MAX),
+        ("quotas.recent", |s| s.quotas.recent = 65_537),
+        ("fast.own", |s| s.fast.own = u32::MAX),
     ];
     for (name, change) in changes {
         let error = with(&change).unwrap_err();

@@ -56,27 +56,39 @@ fn pool_basket(model: &Model, tables: &EmbeddingTables, scratch: &mut Scratch) -
     true
 }
 
-/// Scores chosen candidates, given by position, instead of all items: exp(score - best score) each.
-/// O(candidates x dims).
+/// Scores chosen candidates, given by position, instead of all items: exp(score - best score) each,
+/// from int8 rows; 0 without a vector. O(candidates x dims).
 pub(crate) fn embeddings_of(model: &Model, places: &[u32], scratch: &mut Scratch) {
     let Some(tables) = model.embeddings() else { return };
     if !pool_basket(model, tables, scratch) {
         return;
     }
-    let mut scores = std::mem::take(&mut scratch.exponentials);
-    scores.clear();
+    let Scratch { candidates, query_vector, quantised_vector, vector_places, vector_rows, exponentials, .. } = scratch;
+    vector_places.clear();
+    vector_rows.clear();
     for &place in places {
-        let item = scratch.candidates[place as usize].item;
-        scores.push(model.vector_score(tables, &scratch.query_vector, item).unwrap_or(f32::NEG_INFINITY));
+        let candidate = &mut candidates[place as usize];
+        match tables.output_row(candidate.item) {
+            Some(row) => {
+                vector_places.push(place);
+                vector_rows.push(row);
+            }
+            None => candidate.signals[signal::EMBEDDINGS] = 0.0,
+        }
     }
-    let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    for score in &mut scores {
-        // Far below the best nothing is left of a share; without a vector neither.
+    quantised_vector.fill(query_vector);
+    tables.rows.scores(quantised_vector, vector_rows, exponentials);
+    let bias = tables.bias.as_slice();
+    for (score, &row) in exponentials.iter_mut().zip(vector_rows.iter()) {
+        *score += bias[row as usize];
+    }
+    let best = exponentials.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for score in exponentials.iter_mut() {
+        // Far below the best nothing is left of a share.
         *score = (*score - best).max(-80.0);
     }
-    sidecart_kernels::exp(&mut scores);
-    for (&place, &share) in places.iter().zip(&scores) {
-        scratch.candidates[place as usize].signals[signal::EMBEDDINGS] = share;
+    sidecart_kernels::exp(exponentials);
+    for (&place, &share) in vector_places.iter().zip(exponentials.iter()) {
+        candidates[place as usize].signals[signal::EMBEDDINGS] = share;
     }
-    scratch.exponentials = scores;
 }

@@ -2,7 +2,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sidecart_core::{Cancelled, ItemId, NoProgress, Progress, ln, mix64};
 use sidecart_serve::ranker::{
-    LinearRanker, N_FEATURES, N_LIGHT, RankerModel, RankerSettings, RankerTables, Situation, SituationRanker, Stage,
+    LinearRanker, N_FEATURES, N_LIGHT, Quotas, RankerModel, RankerSettings, RankerTables, Situation, SituationRanker, Stage,
 };
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
 
@@ -87,11 +87,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// For every case whose hidden item is in the pool: that one and others by hash, `n` in all,
+    /// For every case whose hidden item is in the pool of a stage: that one and others by hash, `n` in all,
     /// with the features of the first stage.
-    fn light_rows(&self, cases: &[&RankingCase], n: usize) -> Result<CaseRows> {
+    fn light_rows(&self, cases: &[&RankingCase], stage: Stage, n: usize) -> Result<CaseRows> {
         self.collect(cases, n, N_LIGHT, |query, scratch, found| {
-            self.scorer.ranker_pool(query, scratch, |item, row| found.push(item, row))
+            self.scorer.ranker_pool(query, stage, scratch, |item, row| found.push(item, row))
         })
     }
 
@@ -249,8 +249,12 @@ pub fn fit(
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<(RankerModel, RankerTuning)> {
-    let settings =
-        RankerSettings { stages: [Stage::Mixture; 3], pool: params.pool, kept: params.kept, quotas: params.quotas };
+    let settings = RankerSettings {
+        stages: [Stage::Mixture; 3],
+        kept: params.kept,
+        quotas: params.quotas,
+        fast: Quotas::FAST.at_most(&params.quotas),
+    };
     let mut model = RankerModel { settings, tables, situations: [const { None }; 3] };
     scorer.set_ranker(model.clone());
     let mut tuning = RankerTuning::default();
@@ -297,8 +301,9 @@ fn fit_situation(
     }
     let asked = Asked { scorer: &*scorer, split, situation };
     let few: Vec<&RankingCase> = train.iter().step_by(train.len().div_ceil(LINEAR_CASES)).copied().collect();
-    let light_rows = asked.light_rows(&few, LIGHT_CANDIDATES)?;
+    let light_rows = asked.light_rows(&few, Stage::Linear, LIGHT_CANDIDATES)?;
     let light = light_rows.linear(LINEAR_CASES);
+    let fast = asked.light_rows(&few, Stage::Fast, LIGHT_CANDIDATES)?.linear(LINEAR_CASES);
     let (best, n) = (LEARNED_FROM * params.kept as usize, params.candidates_per_case as usize);
     let mut rows = asked.rows(&train, &light, best, n)?;
     let valid_rows = asked.rows(&valid, &light, best, n)?;
@@ -306,7 +311,7 @@ fn fit_situation(
         return Ok(None);
     }
     let recall = valid_rows.recall();
-    let mut ranker = SituationRanker { linear: rows.linear(LINEAR_CASES), light, trees: None };
+    let mut ranker = SituationRanker { linear: rows.linear(LINEAR_CASES), light, fast, trees: None };
     let key = seed ^ (situation as u64 + 1) << 40;
     let mut n_trees = 0;
     if params.grow_trees {
@@ -412,6 +417,7 @@ fn compare(
         let stage = match using {
             Source::Default => continue,
             Source::Trees if !has_trees => continue,
+            Source::Fast => Stage::Fast,
             Source::Trees => Stage::Trees,
             Source::Linear => Stage::Linear,
             _ => Stage::Mixture,

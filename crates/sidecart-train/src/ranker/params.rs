@@ -21,9 +21,6 @@ pub struct RankerParams {
     /// Share of the held-out time, its newest part, that rankers are stopped and compared on.
     /// Default 0.15, range 0.1 to 0.5.
     pub validation_share: f64,
-    /// Best candidates of the mixture that the first stage looks at, beside those of kinds, lines and
-    /// freshness. Default 800, range 10 to 10000.
-    pub pool: u32,
     /// Candidates that the first stage keeps. Default 150, range 10 to 1000.
     pub kept: u32,
     /// Candidates of a case that trees learn from. Default 60, range 10 to 1000.
@@ -43,7 +40,6 @@ impl Default for RankerParams {
             min_cases: 500,
             targets_per_basket: 2,
             validation_share: 0.15,
-            pool: 800,
             kept: 150,
             candidates_per_case: 60,
             quotas: Quotas::default(),
@@ -73,20 +69,10 @@ impl RankerParams {
         whole("max_baskets", self.max_baskets, 100, u32::MAX, "a whole number of at least 100")?;
         whole("min_cases", self.min_cases, 50, u32::MAX, "a whole number of at least 50")?;
         whole("targets_per_basket", self.targets_per_basket, 1, 5, "a whole number from 1 to 5")?;
-        whole("pool", self.pool, 10, 10_000, "a whole number from 10 to 10000")?;
         whole("kept", self.kept, 10, 1_000, "a whole number from 10 to 1000")?;
         whole("candidates_per_case", self.candidates_per_case, 10, 1_000, "a whole number from 10 to 1000")?;
-        let Quotas { embeddings, kinds, items_per_kind, items_per_line, own_lines, recent, popular } = self.quotas;
-        for (name, value) in [
-            ("quotas.embeddings", embeddings),
-            ("quotas.kinds", kinds),
-            ("quotas.items_per_kind", items_per_kind),
-            ("quotas.items_per_line", items_per_line),
-            ("quotas.own_lines", own_lines),
-            ("quotas.recent", recent),
-            ("quotas.popular", popular),
-        ] {
-            whole(name, value, 0, 10_000, "a whole number from 0 to 10000")?;
+        if let Some((name, value, expected)) = self.quotas.out_of_range() {
+            ParameterError::require(false, name, expected, value)?;
         }
         let share = self.validation_share;
         ParameterError::require((0.1..=0.5).contains(&share), "validation_share", "a number from 0.1 to 0.5", share)?;

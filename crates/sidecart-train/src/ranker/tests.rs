@@ -343,6 +343,7 @@ fn a_ranker_answers_only_where_it_won() {
             let query = Query { basket, history: history.map(|()| &histories[0]), mode, ..Query::default() };
             let using = match stage {
                 Stage::Mixture => Source::Mixture,
+                Stage::Fast => Source::Fast,
                 Stage::Linear => Source::Linear,
                 Stage::Trees => Source::Trees,
             };

@@ -1,0 +1,133 @@
+use serde::{Deserialize, Serialize};
+
+/// How many candidates each source may add; 0 leaves a source out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    /// Nearest neighbours of each item of the basket.
+    pub neighbours: u32,
+    /// Past baskets most like the present one, with all their items.
+    pub baskets: u32,
+    /// Entries of the linear item model for each item of the basket.
+    pub ease: u32,
+    /// Items that the customer bought before, the newest first.
+    pub own: u32,
+    /// Nearest vectors, searched where all other sources find fewer than `pool`.
+    pub embeddings: u32,
+    /// Best sellers of the whole history.
+    pub popular: u32,
+    /// Of all these, the best by the mixture's weights.
+    pub pool: u32,
+    /// Kinds that go with the basket's or are the customer's, best first.
+    pub kinds: u32,
+    /// Items of each of these kinds.
+    pub items_per_kind: u32,
+    /// Items of the lines in the basket and in the customer's past, each line.
+    pub items_per_line: u32,
+    /// Lines of the customer's past.
+    pub own_lines: u32,
+    /// Best sellers of the newest four weeks.
+    pub recent: u32,
+}
+
+/// Largest quota.
+const MAX_QUOTA: u32 = 65_536;
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            neighbours: 200,
+            baskets: 300,
+            ease: 200,
+            own: 1_000,
+            embeddings: 150,
+            popular: 40,
+            pool: 800,
+            kinds: 30,
+            items_per_kind: 10,
+            items_per_line: 15,
+            own_lines: 15,
+            recent: 60,
+        }
+    }
+}
+
+impl Quotas {
+    /// A few candidates from the cheap sources, for the `fast` profile.
+    pub const FAST: Self = Self {
+        neighbours: 60,
+        baskets: 0,
+        ease: 60,
+        own: 200,
+        embeddings: 50,
+        popular: 20,
+        pool: 200,
+        kinds: 0,
+        items_per_kind: 0,
+        items_per_line: 0,
+        own_lines: 0,
+        recent: 0,
+    };
+
+    /// The smaller of the two, source by source.
+    #[must_use]
+    pub fn at_most(&self, other: &Self) -> Self {
+        Self {
+            neighbours: self.neighbours.min(other.neighbours),
+            baskets: self.baskets.min(other.baskets),
+            ease: self.ease.min(other.ease),
+            own: self.own.min(other.own),
+            embeddings: self.embeddings.min(other.embeddings),
+            popular: self.popular.min(other.popular),
+            pool: self.pool.min(other.pool),
+            kinds: self.kinds.min(other.kinds),
+            items_per_kind: self.items_per_kind.min(other.items_per_kind),
+            items_per_line: self.items_per_line.min(other.items_per_line),
+            own_lines: self.own_lines.min(other.own_lines),
+            recent: self.recent.min(other.recent),
+        }
+    }
+
+    /// All with their names.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u32); 12] {
+        let Self {
+            neighbours,
+            baskets,
+            ease,
+            own,
+            embeddings,
+            popular,
+            pool,
+            kinds,
+            items_per_kind,
+            items_per_line,
+            own_lines,
+            recent,
+        } = *self;
+        [
+            ("neighbours", neighbours),
+            ("baskets", baskets),
+            ("ease", ease),
+            ("own", own),
+            ("embeddings", embeddings),
+            ("popular", popular),
+            ("pool", pool),
+            ("kinds", kinds),
+            ("items_per_kind", items_per_kind),
+            ("items_per_line", items_per_line),
+            ("own_lines", own_lines),
+            ("recent", recent),
+        ]
+    }
+
+    /// The first quota out of range, with what is expected: 0 to 65536, the pool at least 1.
+    #[must_use]
+    pub fn out_of_range(&self) -> Option<(&'static str, u32, &'static str)> {
+        let is_wrong = |(name, n): &(&str, u32)| *n > MAX_QUOTA || (*name == "pool" && *n == 0);
+        self.named().into_iter().find(is_wrong).map(|(name, n)| {
+            let expected = if name == "pool" { "a whole number from 1 to 65536" } else { "a whole number from 0 to 65536" };
+            (name, n, expected)
+        })
+    }
+}
