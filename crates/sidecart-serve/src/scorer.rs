@@ -236,6 +236,7 @@ impl Scorer {
             Source::Default => model.settings.stages[situation as usize],
             Source::Linear => Stage::Linear,
             Source::Trees => Stage::Trees,
+            Source::Neural => Stage::Neural,
             _ => return None,
         };
         (stage != Stage::Mixture).then_some((model, stage))
@@ -299,7 +300,7 @@ impl Scorer {
                 rank_one(signal::POPULAR, query.k, scratch);
             }
             // Refused before where the model has no ranker.
-            Source::Linear | Source::Trees => {}
+            Source::Linear | Source::Trees | Source::Neural => {}
         }
         Ok(())
     }
@@ -387,7 +388,13 @@ impl Scorer {
         let needs_past = query.mode == Mode::Discovery
             || matches!(
                 query.using,
-                Source::Default | Source::Mixture | Source::Own | Source::OwnFrequency | Source::Linear | Source::Trees
+                Source::Default
+                    | Source::Mixture
+                    | Source::Own
+                    | Source::OwnFrequency
+                    | Source::Linear
+                    | Source::Trees
+                    | Source::Neural
             );
         if let Some(history) = query.history.filter(|_| needs_past) {
             let largest = history.as_of(query.time).flat_map(|basket| basket.items).fold(0, |most, i| most.max(i.0));
@@ -406,6 +413,7 @@ impl Scorer {
             Source::Baskets => self.model.baskets().is_none(),
             Source::Linear => self.model.ranker().is_none(),
             Source::Trees => !self.model.ranker().is_some_and(RankerModel::has_trees),
+            Source::Neural => !self.model.ranker().is_some_and(RankerModel::has_neural),
             _ => false,
         };
         if missing {
@@ -424,6 +432,7 @@ impl Scorer {
             Source::Baskets => self.model.baskets().is_some(),
             Source::Linear => self.model.ranker().is_some(),
             Source::Trees => self.model.ranker().is_some_and(RankerModel::has_trees),
+            Source::Neural => self.model.ranker().is_some_and(RankerModel::has_neural),
             _ => true,
         };
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()

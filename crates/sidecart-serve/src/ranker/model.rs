@@ -3,6 +3,7 @@ use sidecart_artifact::{Container, ContainerWriter};
 
 use super::collect::Quotas;
 use super::features::{N_FEATURES, N_LIGHT};
+use super::neural::{MAX_WIDTH, NeuralRanker};
 use super::tables::RankerTables;
 use crate::error::{Error, Result};
 use crate::sections as names;
@@ -21,7 +22,9 @@ pub struct LinearRanker {
 }
 
 /// Standard deviations beyond which a feature counts no further.
-const CLIP: f32 = 6.0;
+pub(super) const CLIP: f32 = 6.0;
+
+const _: () = assert!(N_FEATURES <= MAX_WIDTH, "a neural ranker has room for all features");
 
 impl LinearRanker {
     /// The utility of a row; differences within a query count.
@@ -47,6 +50,8 @@ pub enum Stage {
     Linear,
     /// Trees rank it.
     Trees,
+    /// A neural network ranks it.
+    Neural,
 }
 
 /// A situation that has a ranker of its own.
@@ -91,10 +96,12 @@ impl Situation {
 pub struct SituationRanker {
     /// The first stage over the [`LIGHT`](super::LIGHT) features: it keeps the best of the pool.
     pub light: LinearRanker,
-    /// The second stage over all features, where trees do not rank.
+    /// The second stage over all features, where nothing below ranks.
     pub linear: LinearRanker,
-    /// The second stage otherwise.
+    /// Trees as the second stage.
     pub trees: Option<TreeEnsemble>,
+    /// A neural network as the second stage.
+    pub neural: Option<NeuralRanker>,
 }
 
 /// How the ranker is used; stored in the manifest.
@@ -161,6 +168,12 @@ impl RankerModel {
         self.situations.iter().flatten().any(|ranker| ranker.trees.is_some())
     }
 
+    /// Whether any situation has a neural network.
+    #[must_use]
+    pub fn has_neural(&self) -> bool {
+        self.situations.iter().flatten().any(|ranker| ranker.neural.is_some())
+    }
+
     /// Adds the tensors.
     ///
     /// # Errors
@@ -175,8 +188,12 @@ impl RankerModel {
                 let columns: Vec<f32> = [means, inverse_scales, coefficients].into_iter().flatten().copied().collect();
                 writer.add_owned(&name(part), columns, &[3, n])?;
             }
-            let Some(trees) = &ranker.trees else { continue };
-            trees.write(writer, &name("trees"))?;
+            if let Some(trees) = &ranker.trees {
+                trees.write(writer, &name("trees"))?;
+            }
+            if let Some(neural) = &ranker.neural {
+                neural.write(writer, &name("neural"))?;
+            }
         }
         Ok(())
     }
@@ -203,13 +220,16 @@ impl RankerModel {
             let (light, linear) = (linear("light", N_LIGHT)?, linear("linear", N_FEATURES)?);
             let has_trees = container.contains(&name("trees.offsets"));
             let trees = has_trees.then(|| TreeEnsemble::read(container, &name("trees"), N_FEATURES)).transpose()?;
-            situations[situation as usize] = Some(SituationRanker { light, linear, trees });
+            let has_neural = NeuralRanker::is_in(container, &name("neural"));
+            let neural = has_neural.then(|| NeuralRanker::read(container, &name("neural"), N_FEATURES)).transpose()?;
+            situations[situation as usize] = Some(SituationRanker { light, linear, trees, neural });
         }
         for (stage, situation) in settings.stages.iter().zip(Situation::ALL) {
             let has = match (stage, &situations[situation as usize]) {
                 (Stage::Mixture, _) => true,
                 (Stage::Linear, ranker) => ranker.is_some(),
                 (Stage::Trees, ranker) => ranker.as_ref().is_some_and(|r| r.trees.is_some()),
+                (Stage::Neural, ranker) => ranker.as_ref().is_some_and(|r| r.neural.is_some()),
             };
             if !has {
                 let problem = format!("ranker.stages names {stage:?} for {}, which is not there", situation.name());

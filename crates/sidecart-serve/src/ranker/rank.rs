@@ -136,8 +136,9 @@ pub(crate) fn rank(ranker: &RankerModel, situation: Situation, stage: Stage, k: 
     for (&(_, place), row) in memory.order.iter().zip(rows.as_chunks_mut::<N_FEATURES>().0) {
         features.write(place as usize, row);
     }
-    match (&rankers.trees, stage) {
-        (Some(trees), Stage::Trees) => trees.score_block(&rows, &mut scores),
+    match (&rankers.trees, &rankers.neural, stage) {
+        (Some(trees), _, Stage::Trees) => trees.score_block(&rows, &mut scores),
+        (_, Some(neural), Stage::Neural) => neural.score_block(&rows, &mut scores),
         _ => {
             for (score, row) in scores.iter_mut().zip(rows.as_chunks::<N_FEATURES>().0) {
                 *score = rankers.linear.score(row);
