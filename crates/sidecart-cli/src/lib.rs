@@ -1,4 +1,11 @@
-//! The command line of Sidecart as a library, so that a program with more rankers is a few lines.
+//! The command line of Sidecart, for programs that add to it.
+//!
+//! ```no_run
+//! # use std::process::ExitCode;
+//! fn main() -> ExitCode {
+//!     sidecart_cli::run(&[])
+//! }
+//! ```
 
 mod args;
 mod commands;
@@ -9,12 +16,15 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sidecart::models::ranker::RankerLearner;
 
 /// Parses the command line of this process, does what it says and prints the results.
+///
+/// What is trained has the rankers of `learners` to choose from beside its own.
 #[must_use]
-pub fn run() -> ExitCode {
+pub fn run(learners: &[&dyn RankerLearner]) -> ExitCode {
     let args = args::Args::parse();
-    match commands::run(&args) {
+    match commands::run(&args, learners) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
     }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sidecart_cli::run()
+    sidecart_cli::run(&[])
 }
