@@ -128,8 +128,8 @@ mod tests {
 
     const N_FEATURES: usize = 5;
 
-    /// Lists in which exactly one candidate has the first two numbers of one sign: neither alone
-    /// says anything. The others are noise.
+    /// Lists in which exactly one candidate has the first two numbers of one sign. Their sum tells it
+    /// where both are positive, so that a linear ranker finds at most half. The others are noise.
     fn exclusive_or(seed: u64, n_lists: usize) -> Lists {
         let rng = &mut Rng::new(seed, 0);
         let mut lists = Lists { rows: Vec::new(), offsets: vec![0], relevant: Vec::new(), chosen: Vec::new() };
@@ -183,7 +183,7 @@ mod tests {
         let linear = LinearLearner.learn(&train.lists(), None, None, 1).unwrap();
         let neural = learner(10).learn(&train.lists(), Some(&valid.lists()), None, 1).unwrap();
         let (linear, neural) = (test.accuracy(&linear.ranker), test.accuracy(&neural.ranker));
-        assert!(linear < 0.4 && neural > 0.95, "linear {linear}, neural {neural}");
+        assert!(linear < 0.6 && neural > 0.95, "linear {linear}, neural {neural}");
     }
 
     #[test]
@@ -198,7 +198,8 @@ mod tests {
     fn a_known_number_of_passes_is_made_without_newer_lists() {
         let (train, valid) = (exclusive_or(1, 200), exclusive_or(2, 50));
         let learn = |valid, n: Option<u32>, most| learner(most).learn(&train.lists(), valid, n, 1).unwrap();
-        let found = learn(Some(&valid.lists()), None, 3);
+        let newer = valid.lists();
+        let found = learn(Some(&newer), None, 3);
         assert_eq!(found.n_steps, 3, "every pass helps at first");
         assert_eq!(learn(None, Some(3), 30), found);
         assert_eq!(learn(None, None, 3), found);

@@ -69,7 +69,7 @@ impl Network {
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let failed = |problem: String| Error::Learner { problem };
     let data = tensor.try_into_data().map_err(|e| failed(e.to_string()))?;
-    data.to_vec().map_err(|e| failed(format!("{e:?}")))
+    data.try_to_vec().map_err(|e| failed(format!("{e:?}")))
 }
 
 #[cfg(test)]
