@@ -172,6 +172,8 @@ pub(crate) enum UsingArg {
     Logistic,
     /// Boosted trees: the ranker of cross-sells, the propensity of upsells
     Trees,
+    /// The neural ranker, where the model has one
+    Neural,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -110,12 +110,7 @@ impl QuantisedRows {
 
 /// The kernel; compiled once for every level.
 #[inline(always)]
-pub(crate) fn quantised_scores_body(
-    rows: &QuantisedRows,
-    query: &QuantisedVector,
-    chosen: &[u32],
-    scores: &mut [f32],
-) {
+pub(crate) fn quantised_scores_body(rows: &QuantisedRows, query: &QuantisedVector, chosen: &[u32], scores: &mut [f32]) {
     let dim = rows.dim;
     for (at, (score, &row)) in scores.iter_mut().zip(chosen).enumerate() {
         if let Some(&later) = chosen.get(at + PREFETCHED) {

@@ -252,8 +252,7 @@ impl Model {
                     output_rows[item as usize] = row as u32;
                 }
                 let kernel = |section| move |source| Error::Kernel { section, source };
-                let rows =
-                    QuantisedRows::new(container.get(&output), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
+                let rows = QuantisedRows::new(container.get(&output), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let scan =
                     ScanIndex::new(container.get(&output).to_vec(), dims).map_err(kernel(names::EMBEDDING_OUTPUT))?;
                 let bias = RowBias::new(container.get(&bias)).map_err(kernel(names::EMBEDDING_BIAS))?;

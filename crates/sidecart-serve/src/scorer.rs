@@ -237,6 +237,7 @@ impl Scorer {
             Source::Fast => Stage::Fast,
             Source::Linear => Stage::Linear,
             Source::Trees => Stage::Trees,
+            Source::Neural => Stage::Neural,
             _ => return None,
         };
         (stage != Stage::Mixture).then_some((model, stage))
@@ -301,7 +302,7 @@ impl Scorer {
                 rank_one(signal::POPULAR, query.k, scratch);
             }
             // Refused before where the model has no ranker.
-            Source::Fast | Source::Linear | Source::Trees => {}
+            Source::Fast | Source::Linear | Source::Trees | Source::Neural => {}
         }
         Ok(())
     }
@@ -397,6 +398,7 @@ impl Scorer {
                     | Source::Fast
                     | Source::Linear
                     | Source::Trees
+                    | Source::Neural
             );
         if let Some(history) = query.history.filter(|_| needs_past) {
             let largest = history.as_of(query.time).flat_map(|basket| basket.items).fold(0, |most, i| most.max(i.0));
@@ -415,6 +417,7 @@ impl Scorer {
             Source::Baskets => self.model.baskets().is_none(),
             Source::Fast | Source::Linear => self.model.ranker().is_none(),
             Source::Trees => !self.model.ranker().is_some_and(RankerModel::has_trees),
+            Source::Neural => !self.model.ranker().is_some_and(RankerModel::has_neural),
             _ => false,
         };
         if missing {
@@ -433,6 +436,7 @@ impl Scorer {
             Source::Baskets => self.model.baskets().is_some(),
             Source::Fast | Source::Linear => self.model.ranker().is_some(),
             Source::Trees => self.model.ranker().is_some_and(RankerModel::has_trees),
+            Source::Neural => self.model.ranker().is_some_and(RankerModel::has_neural),
             _ => true,
         };
         Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()

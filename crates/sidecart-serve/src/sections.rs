@@ -130,6 +130,8 @@ pub const RANKER_RECENT: &str = "ranker.recent";
 /// Number of families and of makers, u32 `[2]`.
 pub const RANKER_SIZES: &str = "ranker.sizes";
 /// Prefix of the rankers by situation: `.SITUATION.light` f32 `[3, n_light]` and `.SITUATION.linear`
-/// f32 `[3, n_features]` (means, inverse scales, coefficients), and
-/// `.SITUATION.trees.{offsets, features, thresholds, left, right, leaves}`.
+/// f32 `[3, n_features]` (means, inverse scales, coefficients),
+/// `.SITUATION.trees.{offsets, features, thresholds, left, right, leaves}`, and `.SITUATION.neural.inputs`
+/// f32 `[2, n_features]` (means, inverse scales), `.neural.weights.LAYER` f32 `[n_out, n_in]` and
+/// `.neural.biases.LAYER` f32 `[n_out]`.
 pub const RANKERS: &str = "ranker.models";

@@ -19,7 +19,8 @@ pub enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// What ranked best on held-out baskets in the query's situation: trees, linear ranker or mixture.
+    /// What ranked best on held-out baskets in the query's situation: neural network, trees, linear
+    /// ranker or mixture.
     #[default]
     Default,
     /// The parts, weighted.
@@ -44,11 +45,13 @@ pub enum Source {
     Linear,
     /// Boosted trees over the candidates that the linear ranker keeps.
     Trees,
+    /// A neural network over the same.
+    Neural,
 }
 
 impl Source {
     /// All sources with the names used on command lines.
-    pub const NAMES: [(&'static str, Self); 12] = [
+    pub const NAMES: [(&'static str, Self); 13] = [
         ("default", Self::Default),
         ("mixture", Self::Mixture),
         ("neighbours", Self::Neighbours),
@@ -61,6 +64,7 @@ impl Source {
         ("fast", Self::Fast),
         ("linear", Self::Linear),
         ("trees", Self::Trees),
+        ("neural", Self::Neural),
     ];
 
     /// The name used on command lines.

@@ -125,7 +125,7 @@ fn scores(shop: &Shop, query: &Query<'_>) -> BTreeMap<u32, f64> {
         Source::OwnFrequency => (only(4), false),
         Source::Popular => (only(6), false),
         Source::Ease => (only(7), false),
-        Source::Fast | Source::Linear | Source::Trees => unreachable!("the shop has no ranker"),
+        Source::Fast | Source::Linear | Source::Trees | Source::Neural => unreachable!("the shop has no ranker"),
     };
     let sum = |s: usize| if as_shares { all.values().map(|row| row[s]).sum::<f64>() } else { 1.0 };
     let sums: Vec<f64> = (0..N_SIGNALS).map(sum).collect();

@@ -36,6 +36,12 @@ pub enum Error {
     /// Segments cannot be made.
     #[error(transparent)]
     Segments(#[from] crate::segments::SegmentError),
+    /// A ranker of a learner from outside could not be learned.
+    #[error("learning a ranker: {problem}")]
+    Learner {
+        /// What the learner says, with the remedy.
+        problem: String,
+    },
     /// Work was stopped on request.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -55,7 +61,7 @@ impl Error {
             Self::Parameter { .. }
             | Self::Cancelled(_)
             | Self::Eval(EvalError::Parameter { .. } | EvalError::Cancelled(_)) => ErrorClass::Caller,
-            Self::Counting(CountingError::TooManyLines { .. }) => ErrorClass::Environment,
+            Self::Counting(CountingError::TooManyLines { .. }) | Self::Learner { .. } => ErrorClass::Environment,
             Self::Counting(_) | Self::Eval(_) | Self::Bug { .. } => ErrorClass::Bug,
             Self::Data(error) => error.class(),
             Self::Segments(error) => error.class(),

@@ -38,4 +38,4 @@ pub use hold_out::{
 pub use models::{Models, fit};
 pub use own::OwnParams;
 pub use params::ModelParams;
-pub use train::{Trained, publish, train};
+pub use train::{TrainOptions, Trained, publish, train, train_with};

@@ -15,7 +15,7 @@ use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history}
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
-use crate::ranker::{self, RankerTuning, RankingCases};
+use crate::ranker::{self, RankerLearner, RankerTuning, RankingCases};
 use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
 /// Models with the weights that were tuned for them.
@@ -28,6 +28,18 @@ pub struct Trained {
     pub ranker: Option<RankerTuning>,
     /// What was learned about upgrades; `None` when switched off or no item stands on a ladder.
     pub upsell: Option<UpsellFit>,
+}
+
+/// How a training run goes, apart from the parameters.
+#[derive(Clone, Copy)]
+pub struct TrainOptions<'a> {
+    /// Everything that is drawn is drawn from it.
+    pub seed: u64,
+    /// Who is told, and who may stop it.
+    pub progress: &'a dyn Progress,
+    /// What learns rankers beside the linear ranker and the trees; the later of two of one stage
+    /// counts.
+    pub learners: &'a [&'a dyn RankerLearner],
 }
 
 /// Learns everything from a ledger: the mixture's weights on an inner split, then the models on
@@ -44,6 +56,22 @@ pub fn train(
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<Trained> {
+    train_with(ledger, catalogue, params, upsell, inputs, &TrainOptions { seed, progress, learners: &[] })
+}
+
+/// As [`train`], with more rankers to choose from.
+///
+/// # Errors
+/// Any [`Error`](crate::Error).
+pub fn train_with(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    params: &ModelParams,
+    upsell: &UpsellParams,
+    inputs: &UpsellInputs<'_>,
+    options: &TrainOptions<'_>,
+) -> Result<Trained> {
+    let &TrainOptions { seed, progress, .. } = options;
     params.check()?;
     let upsell = if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
     let mix = &params.mixture;
@@ -71,7 +99,7 @@ pub fn train(
                 let min_baskets = params.neighbours.min_item_baskets;
                 let cases = RankingCases::new(ledger, &split, min_baskets, &params.ranker, seed);
                 let tables = ranker::tables(&split.before, catalogue);
-                let fitted = ranker::fit(&mut scorer, tables, &split, &cases, &params.ranker, seed, progress)?;
+                let fitted = ranker::fit(&mut scorer, tables, &split, &cases, &params.ranker, options)?;
                 // Without enough cases anywhere there is nothing to put into the artifact.
                 ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }

@@ -2,9 +2,11 @@
 
 use sidecart_core::{History, ItemId, Progress};
 use sidecart_eval::{CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
+use sidecart_serve::ranker::Stage;
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
+use sidecart_train::ranker::RankerLearner;
 use sidecart_train::upsell::{UpsellInputs, UpsellParams};
-use sidecart_train::{HoldOutSpec, hold_out};
+use sidecart_train::{HoldOutSpec, TrainOptions, hold_out};
 
 use crate::config::Config;
 use crate::dataset::Dataset;
@@ -77,7 +79,22 @@ pub fn evaluate(
     request: EvaluateRequest,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    check_enabled(request.using, config)?;
+    evaluate_with(dataset, config, request, &[], progress)
+}
+
+/// As [`evaluate`], with more rankers to choose from, as
+/// [`train_with`](crate::train_with) has them.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_with(
+    dataset: &Dataset,
+    config: &Config,
+    request: EvaluateRequest,
+    learners: &[&dyn RankerLearner],
+    progress: &dyn Progress,
+) -> Result<Report> {
+    check_enabled(request.using, config, learners)?;
     let ledger = &dataset.ledger;
     let spec = HoldOutSpec {
         from: config.evaluate.split_at(ledger)?,
@@ -97,15 +114,9 @@ pub fn evaluate(
     }
     let no_upsell = UpsellParams { enabled: false, ..config.upsell.clone() };
     let inputs = UpsellInputs::default();
-    let trained = sidecart_train::train(
-        &split.before,
-        &dataset.catalogue,
-        &config.models,
-        &no_upsell,
-        &inputs,
-        config.seed,
-        progress,
-    )?;
+    let options = TrainOptions { seed: config.seed, progress, learners };
+    let trained =
+        sidecart_train::train_with(&split.before, &dataset.catalogue, &config.models, &no_upsell, &inputs, &options)?;
     let scorer = trained.models.scorer(&split.before, &dataset.catalogue)?;
     let fingerprint = split.before.fingerprint();
     let ranker = |name: &str, using: Source, with_customer: bool| ScorerRanker {
@@ -146,8 +157,16 @@ pub fn evaluate(
     Ok(evaluation.run(&config.evaluate.measure(config.seed), progress)?)
 }
 
-/// Refuses, before anything is trained, a part that the configuration switches off.
-fn check_enabled(using: Option<Source>, config: &Config) -> Result<()> {
+/// Refuses, before anything is trained, a part that the configuration switches off or nothing
+/// learns.
+fn check_enabled(using: Option<Source>, config: &Config, learners: &[&dyn RankerLearner]) -> Result<()> {
+    if using == Some(Source::Neural) && !learners.iter().any(|learner| learner.stage() == Stage::Neural) {
+        return Err(Error::Setting {
+            key: "using".into(),
+            got: Source::Neural.to_string(),
+            expected: "a part that is learned here; sidecart-neural learns a neural ranker".into(),
+        });
+    }
     let (enabled, section) = match using {
         Some(Source::Embeddings) => (config.models.embeddings.enabled, "embeddings"),
         Some(Source::Baskets) => (config.models.baskets.enabled, "baskets"),

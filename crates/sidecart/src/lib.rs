@@ -40,11 +40,11 @@ pub use config::{Config, EvaluateConfig, SegmentColumns, SegmentsConfig, TimeTex
 pub use cross_sell_batch::{BatchOptions, CROSS_SELL, default_time, recommend_batch};
 pub use dataset::{Dataset, Segments, read_ledger};
 pub use error::{Error, Result};
-pub use evaluation::{EvaluateRequest, evaluate};
+pub use evaluation::{EvaluateRequest, evaluate, evaluate_with};
 pub use event_log::{LogSummary, MAX_LOG_LINES, read_event_log};
 pub use reference::{Key, REFERENCE};
 pub use threads::use_threads;
-pub use training::{publish, train};
+pub use training::{publish, train, train_with};
 pub use upsell_batch::{UPSELL, UpsellOptions, upsell_batch};
 pub use upsell_context::{UpsellContext, find_segment};
 pub use upsell_evaluation::evaluate_upsell;

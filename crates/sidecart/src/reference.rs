@@ -201,7 +201,12 @@ pub const REFERENCE: &[Key] = &[
     key("models.ranker.candidates_per_case", "60", "10 to 1000 items", "candidates of a case that rankers learn from"),
     key("models.ranker.quotas.neighbours", "200", "0 to 65536 items", "candidates that neighbour each basket item"),
     key("models.ranker.quotas.baskets", "300", "0 to 65536 baskets", "past baskets most like the present one"),
-    key("models.ranker.quotas.ease", "200", "0 to 65536 items", "candidates of the linear item model for each basket item"),
+    key(
+        "models.ranker.quotas.ease",
+        "200",
+        "0 to 65536 items",
+        "candidates of the linear item model for each basket item",
+    ),
     key("models.ranker.quotas.own", "1000", "0 to 65536 items", "candidates that the customer bought, newest first"),
     key(
         "models.ranker.quotas.embeddings",

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use sidecart_artifact::Version;
 use sidecart_core::Progress;
-use sidecart_train::Trained;
+use sidecart_train::ranker::RankerLearner;
+use sidecart_train::{TrainOptions, Trained};
 
 use crate::config::Config;
 use crate::dataset::Dataset;
@@ -15,9 +16,23 @@ use crate::error::Result;
 /// # Errors
 /// Any error of training.
 pub fn train(dataset: &Dataset, config: &Config, progress: &dyn Progress) -> Result<Trained> {
+    train_with(dataset, config, &[], progress)
+}
+
+/// As [`train`], with more rankers to choose from than the linear one and the trees.
+///
+/// # Errors
+/// Any error of training.
+pub fn train_with(
+    dataset: &Dataset,
+    config: &Config,
+    learners: &[&dyn RankerLearner],
+    progress: &dyn Progress,
+) -> Result<Trained> {
     let inputs = dataset.upsell_inputs();
-    let Config { models, upsell, seed, .. } = config;
-    Ok(sidecart_train::train(&dataset.ledger, &dataset.catalogue, models, upsell, &inputs, *seed, progress)?)
+    let options = TrainOptions { seed: config.seed, progress, learners };
+    let (ledger, catalogue) = (&dataset.ledger, &dataset.catalogue);
+    Ok(sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?)
 }
 
 /// Writes what was trained as a new version of the model folder `out`.

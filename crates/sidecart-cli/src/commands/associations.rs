@@ -7,7 +7,7 @@ use super::{Session, print};
 use crate::args::AssociationsArgs;
 use crate::format::{count, table};
 
-pub(crate) fn run(session: &Session, args: &AssociationsArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &AssociationsArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
     let dataset = Dataset::read(&config, &[], session.read, &session.progress)?;
     let result = sidecart::associations(&dataset, &config, args.level.as_deref())?;

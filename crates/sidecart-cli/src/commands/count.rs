@@ -6,7 +6,7 @@ use super::{Session, print};
 use crate::args::CountArgs;
 use crate::format::count;
 
-pub(crate) fn run(session: &Session, args: &CountArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &CountArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
     let (ledger, summary) = read_ledger(&config, &[], session.read, &session.progress)?;
     ledger.save(&args.out).map_err(sidecart::Error::from)?;

@@ -18,7 +18,7 @@ const BASKETS: [(&str, &[&str]); 4] = [
     ("Somebody comes for a manicure", &["manicure"]),
 ];
 
-pub(crate) fn run(session: &Session, args: &DemoArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &DemoArgs) -> Result<()> {
     let started = Instant::now();
     let folder = &args.out;
     let shop = DemoShop::generate(&DemoParams { seed: args.seed, ..DemoParams::default() });
@@ -35,7 +35,7 @@ pub(crate) fn run(session: &Session, args: &DemoArgs) -> Result<()> {
 
     let config = Config::read(&folder.join("sidecart.toml"))?;
     let dataset = Dataset::read(&config, &[], session.read, &session.progress)?;
-    let trained = sidecart::train(&dataset, &config, &session.progress)?;
+    let trained = sidecart::train_with(&dataset, &config, session.learners, &session.progress)?;
     let model = folder.join("models").join("shop");
     sidecart::publish(&model, &trained, &dataset, &config)?;
     let scorer = Scorer::open(&model).map_err(sidecart::Error::from)?;
@@ -46,7 +46,8 @@ pub(crate) fn run(session: &Session, args: &DemoArgs) -> Result<()> {
         count(trained.models.n_associations() as u64 / 2),
     ))?;
 
-    let report = sidecart::evaluate(&dataset, &config, EvaluateRequest::default(), &session.progress)?;
+    let request = EvaluateRequest::default();
+    let report = sidecart::evaluate_with(&dataset, &config, request, session.learners, &session.progress)?;
     let hits = |name: &str| {
         let value = report.ranker(name).and_then(|r| r.slices.first()).and_then(|s| s.hr_10.as_ref()).map(|m| m.value);
         value.map_or_else(|| "too few receipts".to_owned(), |v| format!("{:.0} of 100", v * 100.0))

@@ -7,7 +7,7 @@ use sidecart::{Config, Dataset, EvaluateRequest};
 use super::{Session, print, propensity_model, source};
 use crate::args::{EvaluateArgs, MeasuredKindArg};
 
-pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &EvaluateArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
     let upsell = args.kind == MeasuredKindArg::Upsell;
     // A wrong name is told before anything is read.
@@ -19,13 +19,13 @@ pub(crate) fn run(session: &Session, args: &EvaluateArgs) -> Result<()> {
         return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
     }
     let request = EvaluateRequest { mode: args.mode.into(), using };
-    let report = sidecart::evaluate(&dataset, &config, request, &session.progress)?;
+    let report = sidecart::evaluate_with(&dataset, &config, request, session.learners, &session.progress)?;
     deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table())
 }
 
 /// Writes the files that were asked for and prints the figures.
 fn deliver(
-    session: &Session,
+    session: &Session<'_>,
     args: &EvaluateArgs,
     json: &str,
     html: impl FnOnce() -> String,

@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use sidecart::core::ExternalIdRef;
 use sidecart::data::ReadOptions;
+use sidecart::models::ranker::RankerLearner;
 use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Mode, Source};
 
@@ -23,16 +24,19 @@ use crate::format::table;
 use crate::progress::Reporter;
 
 /// What every command needs.
-pub(crate) struct Session {
+pub(crate) struct Session<'a> {
     pub(crate) progress: Reporter,
     pub(crate) read: ReadOptions,
+    /// What learns rankers beside those of the library.
+    pub(crate) learners: &'a [&'a dyn RankerLearner],
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args, learners: &[&dyn RankerLearner]) -> Result<()> {
     if let Some(threads) = args.threads {
         rayon_threads(threads)?;
     }
-    let session = Session { progress: Reporter::new(args.quiet), read: ReadOptions { memory_bytes: args.memory } };
+    let read = ReadOptions { memory_bytes: args.memory };
+    let session = Session { progress: Reporter::new(args.quiet), read, learners };
     match &args.command {
         Command::Demo(args) => demo::run(&session, args),
         Command::Count(args) => count::run(&session, args),
@@ -73,6 +77,7 @@ pub(crate) fn source(using: UsingArg) -> Result<Source> {
         UsingArg::Fast => Source::Fast,
         UsingArg::Linear => Source::Linear,
         UsingArg::Trees => Source::Trees,
+        UsingArg::Neural => Source::Neural,
         UsingArg::Rates | UsingArg::Logistic => {
             return Err(wrong_using(using, &Source::NAMES.map(|(name, _)| name)));
         }

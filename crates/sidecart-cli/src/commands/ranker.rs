@@ -39,14 +39,15 @@ impl Row {
 
     /// The part of the model that did best alone.
     fn best_source(&self) -> Option<(&str, f64)> {
-        let alone = self.results.iter().filter(|(name, ..)| !["mixture", "linear", "trees"].contains(&name.as_str()));
+        let alone =
+            self.results.iter().filter(|(name, ..)| !["mixture", "linear", "trees", "neural"].contains(&name.as_str()));
         alone.map(|(name, ndcg, _)| (name.as_str(), *ndcg)).max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, with_neural: bool) -> Vec<String> {
         let shown = |ndcg: Option<f64>| ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
         let (source, alone) = self.best_source().unzip();
-        vec![
+        let mut cells = vec![
             self.situation.clone(),
             count(self.cases.0),
             count(self.cases.1),
@@ -56,8 +57,10 @@ impl Row {
             source.unwrap_or_default().into(),
             shown(self.ndcg("linear")),
             shown(self.ndcg("trees")),
-            self.stage.clone(),
-        ]
+        ];
+        cells.extend(with_neural.then(|| shown(self.ndcg("neural"))));
+        cells.push(self.stage.clone());
+        cells
     }
 }
 
@@ -68,7 +71,8 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
     let mut text = String::new();
     if !situations.is_empty() {
         text.push_str("ranker: NDCG@10 on the newest baskets held back in time\n");
-        let header = [
+        let with_neural = situations.iter().any(|row| row.ndcg("neural").is_some());
+        let mut header = vec![
             "situation",
             "learned from",
             "compared on",
@@ -78,9 +82,10 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
             "which",
             "linear",
             "trees",
-            "answers",
         ];
-        text.push_str(&table_text(&header, &situations.iter().map(Row::cells).collect::<Vec<_>>())?);
+        header.extend(with_neural.then_some("neural"));
+        header.push("answers");
+        text.push_str(&table_text(&header, &situations.iter().map(|row| row.cells(with_neural)).collect::<Vec<_>>())?);
     }
     let has_row = |name: &&str| !situations.iter().any(|row| row.situation == **name);
     let without: Vec<&str> = SITUATIONS.into_iter().filter(has_row).collect();
@@ -117,6 +122,7 @@ mod tests {
             candidates: (0.98, 250.0),
             results: results.iter().map(|&(name, ndcg)| (name.to_owned(), ndcg, 2.0 * ndcg)).collect(),
             n_trees: 30,
+            n_epochs: None,
             stage,
         }
     }

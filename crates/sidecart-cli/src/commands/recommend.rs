@@ -36,7 +36,7 @@ impl Kinds {
     }
 }
 
-pub(crate) fn run(session: &Session, args: &RecommendArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &RecommendArgs) -> Result<()> {
     check_using(args)?;
     let scorer = Scorer::open(&args.model).map_err(sidecart::Error::from)?;
     let time_unit = match args.time_unit {
@@ -108,7 +108,7 @@ fn history_text(summary: &LogSummary) -> String {
     )
 }
 
-fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds, notes: Vec<String>) -> Result<()> {
+fn one(session: &Session<'_>, args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds, notes: Vec<String>) -> Result<()> {
     let mut asked = Asked::new(args, scorer, kinds.log())?;
     asked.notes.extend(notes);
     let add = |asked: &mut Asked, using| CrossSell::ask(args, scorer, asked, using);
@@ -148,7 +148,7 @@ fn one(session: &Session, args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds, 
 }
 
 fn batch(
-    session: &Session,
+    session: &Session<'_>,
     args: &RecommendArgs,
     scorer: &Scorer,
     kinds: &Kinds,

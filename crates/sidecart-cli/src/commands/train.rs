@@ -11,7 +11,7 @@ use super::{Session, print, ranker};
 use crate::args::TrainArgs;
 use crate::format::count;
 
-pub(crate) fn run(session: &Session, args: &TrainArgs) -> Result<()> {
+pub(crate) fn run(session: &Session<'_>, args: &TrainArgs) -> Result<()> {
     let (config, default_out) = match (&args.config, &args.purchases) {
         (Some(path), _) => {
             let stem = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
@@ -25,7 +25,7 @@ pub(crate) fn run(session: &Session, args: &TrainArgs) -> Result<()> {
     };
     let Some(out) = args.out.clone().or(default_out) else { bail!("--purchases needs --out") };
     let dataset = Dataset::read(&config, &args.statistics, session.read, &session.progress)?;
-    let trained = sidecart::train(&dataset, &config, &session.progress)?;
+    let trained = sidecart::train_with(&dataset, &config, session.learners, &session.progress)?;
     let version = sidecart::publish(&out, &trained, &dataset, &config)?;
     if args.json {
         let facts = json!({

@@ -1,9 +1,9 @@
 use sidecart_core::{Clock, History, ItemId, Time, exp, ln};
 
 use super::memory::{CandidateFacts, RankerMemory};
+use super::model::RankerModel;
 use super::quotas::Quotas;
 use super::tables::{KindPair, RankerTables};
-use super::model::RankerModel;
 use crate::model::Model;
 use crate::scratch::Scratch;
 use crate::sources::signal;

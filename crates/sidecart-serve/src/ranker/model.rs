@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use sidecart_artifact::{Container, ContainerWriter};
 
 use super::features::{N_FEATURES, N_LIGHT};
+use super::neural::{MAX_WIDTH, NeuralRanker};
 use super::quotas::Quotas;
 use super::tables::RankerTables;
 use crate::error::{Error, Result};
@@ -21,7 +22,9 @@ pub struct LinearRanker {
 }
 
 /// Standard deviations beyond which a feature counts no further.
-const CLIP: f32 = 6.0;
+pub(super) const CLIP: f32 = 6.0;
+
+const _: () = assert!(N_FEATURES <= MAX_WIDTH, "a neural ranker has room for all features");
 
 impl LinearRanker {
     /// The utility of a row; differences within a query count.
@@ -49,6 +52,8 @@ pub enum Stage {
     Linear,
     /// Trees rank it.
     Trees,
+    /// A neural network ranks it.
+    Neural,
 }
 
 /// A situation that has a ranker of its own.
@@ -95,10 +100,12 @@ pub struct SituationRanker {
     pub light: LinearRanker,
     /// What ranks the few candidates of the fast profile, over the same features.
     pub fast: LinearRanker,
-    /// The second stage over all features, where trees do not rank.
+    /// The second stage over all features, where nothing below ranks.
     pub linear: LinearRanker,
-    /// The second stage otherwise.
+    /// Trees as the second stage.
     pub trees: Option<TreeEnsemble>,
+    /// A neural network as the second stage.
+    pub neural: Option<NeuralRanker>,
 }
 
 /// How the ranker is used; stored in the manifest.
@@ -159,6 +166,12 @@ impl RankerModel {
         self.situations.iter().flatten().any(|ranker| ranker.trees.is_some())
     }
 
+    /// Whether any situation has a neural network.
+    #[must_use]
+    pub fn has_neural(&self) -> bool {
+        self.situations.iter().flatten().any(|ranker| ranker.neural.is_some())
+    }
+
     /// Adds the tensors.
     ///
     /// # Errors
@@ -168,15 +181,22 @@ impl RankerModel {
         for situation in Situation::ALL {
             let Some(ranker) = self.of(situation) else { continue };
             let name = |part: &str| format!("{}.{}.{part}", names::RANKERS, situation.name());
-            let parts =
-                [("light", &ranker.light, N_LIGHT), ("fast", &ranker.fast, N_LIGHT), ("linear", &ranker.linear, N_FEATURES)];
+            let parts = [
+                ("light", &ranker.light, N_LIGHT),
+                ("fast", &ranker.fast, N_LIGHT),
+                ("linear", &ranker.linear, N_FEATURES),
+            ];
             for (part, linear, n) in parts {
                 let LinearRanker { means, inverse_scales, coefficients } = linear;
                 let columns: Vec<f32> = [means, inverse_scales, coefficients].into_iter().flatten().copied().collect();
                 writer.add_owned(&name(part), columns, &[3, n])?;
             }
-            let Some(trees) = &ranker.trees else { continue };
-            trees.write(writer, &name("trees"))?;
+            if let Some(trees) = &ranker.trees {
+                trees.write(writer, &name("trees"))?;
+            }
+            if let Some(neural) = &ranker.neural {
+                neural.write(writer, &name("neural"))?;
+            }
         }
         Ok(())
     }
@@ -204,13 +224,16 @@ impl RankerModel {
             let linear = linear("linear", N_FEATURES)?;
             let has_trees = container.contains(&name("trees.offsets"));
             let trees = has_trees.then(|| TreeEnsemble::read(container, &name("trees"), N_FEATURES)).transpose()?;
-            situations[situation as usize] = Some(SituationRanker { light, fast, linear, trees });
+            let has_neural = NeuralRanker::is_in(container, &name("neural"));
+            let neural = has_neural.then(|| NeuralRanker::read(container, &name("neural"), N_FEATURES)).transpose()?;
+            situations[situation as usize] = Some(SituationRanker { light, fast, linear, trees, neural });
         }
         for (stage, situation) in settings.stages.iter().zip(Situation::ALL) {
             let has = match (stage, &situations[situation as usize]) {
                 (Stage::Mixture, _) => true,
                 (Stage::Fast | Stage::Linear, ranker) => ranker.is_some(),
                 (Stage::Trees, ranker) => ranker.as_ref().is_some_and(|r| r.trees.is_some()),
+                (Stage::Neural, ranker) => ranker.as_ref().is_some_and(|r| r.neural.is_some()),
             };
             if !has {
                 let problem = format!("ranker.stages names {stage:?} for {}, which is not there", situation.name());

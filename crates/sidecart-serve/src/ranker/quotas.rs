@@ -59,7 +59,7 @@ impl Quotas {
         baskets: 0,
         ease: 60,
         own: 200,
-        embeddings: 50,
+        embeddings: 0,
         popular: 20,
         pool: 200,
         kinds: 0,
@@ -126,7 +126,8 @@ impl Quotas {
     pub fn out_of_range(&self) -> Option<(&'static str, u32, &'static str)> {
         let is_wrong = |(name, n): &(&str, u32)| *n > MAX_QUOTA || (*name == "pool" && *n == 0);
         self.named().into_iter().find(is_wrong).map(|(name, n)| {
-            let expected = if name == "pool" { "a whole number from 1 to 65536" } else { "a whole number from 0 to 65536" };
+            let expected =
+                if name == "pool" { "a whole number from 1 to 65536" } else { "a whole number from 0 to 65536" };
             (name, n, expected)
         })
     }

@@ -142,13 +142,7 @@ fn score_pool(
 }
 
 /// The `n` best candidates of the pool by the first stage, in no order, in `memory.kept`.
-fn first_stage(
-    ranker: &RankerModel,
-    light: &LinearRanker,
-    n: usize,
-    scratch: &Scratch,
-    memory: &mut RankerMemory,
-) {
+fn first_stage(ranker: &RankerModel, light: &LinearRanker, n: usize, scratch: &Scratch, memory: &mut RankerMemory) {
     let mut order = std::mem::take(&mut memory.order);
     score_pool(ranker, light, scratch, memory, &mut order);
     keep_best(&mut order, n, scratch);
@@ -159,13 +153,7 @@ fn first_stage(
 
 /// Ranks what the first stage keeps of the candidates that [`gather`] found. Nothing where the
 /// situation has no ranker.
-pub(crate) fn rank(
-    ranker: &RankerModel,
-    situation: Situation,
-    stage: Stage,
-    k: usize,
-    scratch: &mut Scratch,
-) {
+pub(crate) fn rank(ranker: &RankerModel, situation: Situation, stage: Stage, k: usize, scratch: &mut Scratch) {
     let Some(rankers) = ranker.of(situation) else { return };
     let mut memory = std::mem::take(&mut scratch.ranker);
     if stage == Stage::Fast {
@@ -204,8 +192,9 @@ fn rank_kept(
     for (&place, row) in memory.kept.iter().zip(rows.as_chunks_mut::<N_FEATURES>().0) {
         features.write(place as usize, row);
     }
-    match (&rankers.trees, stage) {
-        (Some(trees), Stage::Trees) => trees.score_block(&rows, &mut scores),
+    match (&rankers.trees, &rankers.neural, stage) {
+        (Some(trees), _, Stage::Trees) => trees.score_block(&rows, &mut scores),
+        (_, Some(neural), Stage::Neural) => neural.score_block(&rows, &mut scores),
         _ => {
             for (score, row) in scores.iter_mut().zip(rows.as_chunks::<N_FEATURES>().0) {
                 *score = rankers.linear.score(row);

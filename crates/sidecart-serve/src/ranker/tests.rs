@@ -105,7 +105,15 @@ fn stumps(rng: &mut Rng) -> TreeEnsemble {
     TreeEnsemble::from_parts(N_FEATURES, parts).unwrap()
 }
 
-const STAGES: [Stage; 3] = [Stage::Linear, Stage::Mixture, Stage::Trees];
+/// A network with a hidden layer of three.
+fn network(rng: &mut Rng) -> NeuralRanker {
+    let numbers = |rng: &mut Rng, n: usize| -> Vec<f32> { (0..n).map(|_| number(rng)).collect() };
+    let hidden = DenseLayer { weights: numbers(rng, 3 * N_FEATURES), biases: numbers(rng, 3) };
+    let last = DenseLayer { weights: numbers(rng, 3), biases: numbers(rng, 1) };
+    NeuralRanker::new(numbers(rng, N_FEATURES), numbers(rng, N_FEATURES), vec![hidden, last]).unwrap()
+}
+
+const STAGES: [Stage; 5] = [Stage::Mixture, Stage::Fast, Stage::Linear, Stage::Trees, Stage::Neural];
 
 /// A ranker for every situation, so narrow that the pool, the quotas and the first stage all cut.
 fn ranker(rng: &mut Rng) -> RankerModel {
@@ -124,11 +132,22 @@ fn ranker(rng: &mut Rng) -> RankerModel {
         recent: 2,
     };
     RankerModel {
-        settings: RankerSettings { stages: STAGES, kept: 5, quotas, fast: Quotas { pool: 4, ..Quotas::FAST.at_most(&quotas) } },
+        settings: RankerSettings {
+            stages: std::array::from_fn(|_| STAGES[rng.below(STAGES.len())]),
+            kept: 5,
+            quotas,
+            fast: Quotas { pool: 4, ..Quotas::FAST.at_most(&quotas) },
+        },
         tables: tables(rng),
         situations: std::array::from_fn(|_| {
             let [light, fast] = [linear(rng, N_LIGHT), linear(rng, N_LIGHT)];
-            Some(SituationRanker { light, fast, linear: linear(rng, N_FEATURES), trees: Some(stumps(rng)) })
+            Some(SituationRanker {
+                light,
+                fast,
+                linear: linear(rng, N_FEATURES),
+                trees: Some(stumps(rng)),
+                neural: Some(network(rng)),
+            })
         }),
     }
 }
@@ -295,6 +314,8 @@ proptest! {
         prop_assert_eq!(answer(&scorer, &asked, Source::Linear), by_line);
         let trees = rankers.trees.as_ref().unwrap();
         prop_assert_eq!(answer(&scorer, &asked, Source::Trees), twin(&|row| trees.score_plain(row)));
+        let neural = rankers.neural.as_ref().unwrap();
+        prop_assert_eq!(answer(&scorer, &asked, Source::Neural), twin(&|row| neural.score_plain(row)));
     }
 
     #[test]
@@ -315,7 +336,7 @@ proptest! {
             let past = asked.history.iter().flat_map(|h| h.as_of(asked.time));
             forbidden.extend(past.flat_map(|basket| basket.items.iter().copied()));
         }
-        for using in [Source::Fast, Source::Linear, Source::Trees, Source::Default] {
+        for using in [Source::Fast, Source::Linear, Source::Trees, Source::Neural, Source::Default] {
             let query = asked.query(using);
             let mut scratch = scorer.scratch();
             let given = scorer.recommend(&query, &mut scratch).unwrap();
@@ -336,10 +357,11 @@ proptest! {
         let mut scratch = scorer.scratch();
         let given = scorer.recommend(&asked.query(Source::Default), &mut scratch).unwrap();
         let own = given.offers[..given.fallback_from].to_vec();
-        let using = match STAGES[asked.situation() as usize] {
+        let using = match scorer.model().ranker().unwrap().settings.stages[asked.situation() as usize] {
             Stage::Fast => Source::Fast,
             Stage::Linear => Source::Linear,
             Stage::Trees => Source::Trees,
+            Stage::Neural => Source::Neural,
             Stage::Mixture => Source::Mixture,
         };
         let expected = answer(&scorer, &asked, using);
@@ -353,7 +375,7 @@ proptest! {
         let other = self::scorer(seed.wrapping_add(1));
         let mut scratch = scorer.scratch();
         for (at, asked) in asked.iter().enumerate() {
-            for using in [Source::Fast, Source::Linear, Source::Trees] {
+            for using in [Source::Fast, Source::Linear, Source::Trees, Source::Neural] {
                 let fresh = answer(&scorer, asked, using);
                 let warm = scorer.recommend(&asked.query(using), &mut scratch).unwrap().offers;
                 prop_assert_eq!(warm, &fresh[..], "query {} by {}", at, using);
@@ -368,12 +390,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(seed in any::<u64>(), without in prop::array::uniform3(0u8..3)) {
+    fn what_is_written_is_read(seed in any::<u64>(), without in prop::array::uniform3(0u8..4)) {
         let mut model = ranker(&mut Rng::new(seed, 3));
         for (situation, without) in without.into_iter().enumerate() {
             match without {
                 0 => model.situations[situation] = None,
                 1 => model.situations[situation].as_mut().unwrap().trees = None,
+                2 => model.situations[situation].as_mut().unwrap().neural = None,
                 _ => continue,
             }
             model.settings.stages[situation] = Stage::Mixture;
@@ -410,7 +433,7 @@ fn what_a_situation_has_not_learned_answers_nothing_unless_it_is_the_default() {
     scorer.set_ranker(model);
     let basket = [ItemId(0), ItemId(1), ItemId(2)];
     let ask = |using| Query { basket: &basket, using, ..Query::default() };
-    for using in [Source::Fast, Source::Linear, Source::Trees] {
+    for using in [Source::Fast, Source::Linear, Source::Trees, Source::Neural] {
         assert!(scorer.recommend(&ask(using), &mut scorer.scratch()).unwrap().offers.is_empty());
     }
     assert!(!scorer.recommend(&ask(Source::Default), &mut scorer.scratch()).unwrap().offers.is_empty());
@@ -605,6 +628,7 @@ fn damaged_tables_are_refused() {
 fn settings_that_name_what_is_not_there_are_refused() {
     let mut model = ranker(&mut Rng::new(6, 3));
     model.situations[0] = None;
+    model.situations[1].as_mut().unwrap().neural = None;
     model.situations[2].as_mut().unwrap().trees = None;
     let whole = tensors(&model);
     let with = |change: &dyn Fn(&mut RankerSettings)| {
@@ -613,7 +637,10 @@ fn settings_that_name_what_is_not_there_are_refused() {
         read(&whole, &settings)
     };
     assert!(with(&|_| ()).is_ok() && with(&|s| s.stages[1] = Stage::Trees).is_ok());
-    for (situation, stage) in [(0, Stage::Linear), (0, Stage::Trees), (2, Stage::Trees)] {
+    assert!(with(&|s| s.stages[2] = Stage::Neural).is_ok());
+    for (situation, stage) in
+        [(0, Stage::Linear), (0, Stage::Trees), (0, Stage::Neural), (1, Stage::Neural), (2, Stage::Trees)]
+    {
         let error = with(&|s| s.stages[situation] = stage).unwrap_err();
         let name = Situation::ALL[situation].name();
         assert!(matches!(&error, Error::Settings { problem } if problem.contains(name)), "{error}");

@@ -13,11 +13,16 @@ use crate::demo_shop::demo_shop;
 use crate::hold_out::{HoldOut, HoldOutSpec, hold_out};
 use crate::models;
 use crate::params::ModelParams;
+use crate::train::TrainOptions;
 use crate::upsell::{UpsellInputs, UpsellParams};
 
 fn shop(params: &DemoParams) -> (Ledger, Catalogue) {
     let (_, ledger, catalogue) = demo_shop(params);
     (ledger, catalogue)
+}
+
+fn options(seed: u64) -> TrainOptions<'static> {
+    TrainOptions { seed, progress: &NoProgress, learners: &[] }
 }
 
 fn split_from(ledger: &Ledger, from: Time) -> HoldOut {
@@ -281,7 +286,7 @@ fn cases_of_baskets_the_models_have_seen_leak() {
         let both = [&later_cases.train[..], &later_cases.valid[..]].concat();
         let mut learn = |split: &HoldOut| {
             let (tables, cases) = (tables(&unseen.before, &catalogue), cases_of(split));
-            let (model, tuning) = fit(&mut scorer, tables, split, &cases, &params, seed, &NoProgress).unwrap();
+            let (model, tuning) = fit(&mut scorer, tables, split, &cases, &params, &options(seed)).unwrap();
             let found = tuning.situations.iter().find(|s| s.situation == Situation::CompletionKnown).unwrap();
             let claimed = |name: &str| found.results.iter().find(|(part, ..)| part == name).unwrap().1;
             scorer.set_ranker(model);
@@ -321,7 +326,7 @@ fn a_ranker_answers_only_where_it_won() {
         for found in &tuning.situations {
             let stage = settings.stages[found.situation as usize];
             assert_eq!(stage, found.stage, "what the summary says is what answers");
-            let is_ranker = |name: &str| name == "linear" || name == "trees";
+            let is_ranker = |name: &str| ["linear", "trees", "neural"].contains(&name);
             let of = |wanted: bool| {
                 let results = found.results.iter().filter(|(name, ..)| is_ranker(name) == wanted);
                 results.map(|(_, ndcg, _)| *ndcg).fold(0.0, f64::max)
@@ -346,6 +351,7 @@ fn a_ranker_answers_only_where_it_won() {
                 Stage::Fast => Source::Fast,
                 Stage::Linear => Source::Linear,
                 Stage::Trees => Source::Trees,
+                Stage::Neural => Source::Neural,
             };
             let mut scratch = scorer.scratch();
             let expected = scorer.recommend(&Query { using, ..query }, &mut scratch).unwrap().offers.to_vec();
@@ -364,7 +370,7 @@ fn too_few_cases_are_no_ranker() {
     let cases = RankingCases::new(&ledger, &split, 5, &params, 1);
     assert!(cases.train.len() < params.min_cases as usize);
     let tables = tables(&split.before, &catalogue);
-    let (model, tuning) = fit(&mut scorer, tables, &split, &cases, &params, 1, &NoProgress).unwrap();
+    let (model, tuning) = fit(&mut scorer, tables, &split, &cases, &params, &options(1)).unwrap();
     assert!(tuning.situations.is_empty() && model.situations.iter().all(Option::is_none));
     assert_eq!(model.settings.stages, [Stage::Mixture; 3]);
 }
