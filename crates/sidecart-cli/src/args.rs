@@ -197,7 +197,7 @@ pub(crate) struct RecommendArgs {
     /// The customer's segment, in place of the one the model knows; for upsell
     #[arg(long, value_name = "NAME", conflicts_with = "queries")]
     pub(crate) segment: Option<String>,
-    /// The store the customer is in, for what is on promotion there; for upsell
+    /// The store the customer is in, for what sells and, for upsell, is on promotion there
     #[arg(long, value_name = "ID", conflicts_with = "queries")]
     pub(crate) store: Option<String>,
     /// When; 2025-06-30 or 2025-06-30T12:00:00, or a number where times are numbers [default: just
@@ -226,8 +226,8 @@ pub(crate) struct RecommendArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Answer a Parquet file of queries: query_id, items (lists) and, where known, customer_id and
-    /// timestamp; for upsell also store_id and segment
+    /// Answer a Parquet file of queries: query_id, items (lists) and, where known, customer_id,
+    /// timestamp and store_id; for upsell also segment
     #[arg(long, value_name = "FILE", requires = "output", conflicts_with_all = ["basket", "customer", "at"])]
     pub(crate) queries: Option<PathBuf>,
     /// Parquet file for the answers, one row an offer
@@ -259,6 +259,10 @@ pub(crate) struct EvaluateArgs {
     /// One part of the model alone
     #[arg(long, value_enum)]
     pub(crate) using: Option<UsingArg>,
+    /// What each source of candidates and each group of features is worth: the ranker is learned
+    /// again and again, each time without one of them
+    #[arg(long, conflicts_with_all = ["using", "kind"])]
+    pub(crate) ablation: bool,
     /// Measure on Statistics files instead of reading the purchases again
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) statistics: Vec<PathBuf>,

@@ -34,7 +34,12 @@ fn the_demo_runs_and_its_next_commands_work() {
     let ignored =
         sidecart(at, &["recommend", "shop/models/shop", "--basket", "phone-s22", "--segment", "x", "--store", "1"]);
     let said = text(&ignored.stderr);
-    assert!(ignored.status.success() && said.contains("--segment, --store act on upsell only"), "{said}");
+    assert!(
+        ignored.status.success()
+            && said.contains("--segment acts on upsell only")
+            && said.contains("does not know store 1"),
+        "{said}"
+    );
 
     let any = ["recommend", "shop/models/shop", "--kind", "any", "--basket", "phone-s22", "-k", "2"];
     let both = sidecart(at, &[&any[..], &["--json"]].concat());

@@ -21,6 +21,8 @@ pub struct Case {
     pub is_tail: bool,
     /// Index of the customer's segment among the labels of the evaluation.
     pub segment: Option<u16>,
+    /// Number of the store.
+    pub store: Option<u32>,
 }
 
 impl Case {
@@ -33,6 +35,7 @@ impl Case {
             basket: &self.basket,
             time: self.time,
             segment: self.segment,
+            store: self.store,
         }
     }
 }
@@ -50,6 +53,8 @@ pub struct Query<'a> {
     pub time: Time,
     /// Index of the customer's segment.
     pub segment: Option<u16>,
+    /// Number of the store.
+    pub store: Option<u32>,
 }
 
 /// Cases of one protocol with the vocabulary they were drawn from.

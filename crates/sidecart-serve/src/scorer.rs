@@ -33,6 +33,9 @@ pub struct Query<'a> {
     pub mode: Mode,
     /// The part of the model that answers.
     pub using: Source,
+    /// The store, as [`Scorer::store`] numbers it; without one, or with one that the model does not
+    /// know, what sells in all of them counts.
+    pub store: Option<u32>,
     /// Items that may not come back.
     pub exclude: &'a [ItemId],
 }
@@ -46,6 +49,7 @@ impl Default for Query<'_> {
             k: 10,
             mode: Mode::Completion,
             using: Source::Default,
+            store: None,
             exclude: &[],
         }
     }
@@ -165,6 +169,24 @@ impl Scorer {
     #[must_use]
     pub fn n_customers(&self) -> usize {
         self.customers.as_ref().map_or(0, CustomerStore::len)
+    }
+
+    /// The number of a store for queries; `None` where the model does not know it.
+    #[must_use]
+    pub fn store(&self, id: ExternalIdRef<'_>) -> Option<u32> {
+        self.model.ranker().and_then(|ranker| ranker.tables.stores.find(id))
+    }
+
+    /// The same of a typed id; a number can be meant as a number or as a text.
+    #[must_use]
+    pub fn typed_store(&self, typed: &str) -> Option<u32> {
+        self.model.ranker().and_then(|ranker| ranker.tables.stores.find_typed(typed))
+    }
+
+    /// Number of stores that the model knows what sells in.
+    #[must_use]
+    pub fn n_stores(&self) -> usize {
+        self.model.ranker().map_or(0, |ranker| ranker.tables.stores.len())
     }
 
     /// The form of the ids of those customers; `None` where none are stored.

@@ -127,6 +127,14 @@ pub const RANKER_LINE_OFFSETS: &str = "ranker.lines.offsets";
 pub const RANKER_LINE_ITEMS: &str = "ranker.lines.items";
 /// Items that sold most in the newest four weeks, best first, u32.
 pub const RANKER_RECENT: &str = "ranker.recent";
+/// Ids of the stores.
+pub const RANKER_STORES: &str = "ranker.stores";
+/// Where the list of each store begins, and its end.
+pub const RANKER_STORE_OFFSETS: &str = "ranker.in_store.offsets";
+/// What sold most in each store lately, best first.
+pub const RANKER_STORE_ITEMS: &str = "ranker.in_store.items";
+/// ln(1 + baskets of the newest four weeks) of each of these in its store.
+pub const RANKER_STORE_COUNTS: &str = "ranker.in_store.counts";
 /// Number of families and of makers, u32 `[2]`.
 pub const RANKER_SIZES: &str = "ranker.sizes";
 /// Prefix of the rankers by situation: `.SITUATION.light` f32 `[3, n_light]` and `.SITUATION.linear`

@@ -216,7 +216,7 @@ proptest! {
                 k,
                 mode: if discovery { Mode::Discovery } else { Mode::Completion },
                 using,
-                exclude: &exclude,
+                store: None, exclude: &exclude,
             };
             check(&scorer, &shop, &query)?;
         }

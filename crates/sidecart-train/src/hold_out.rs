@@ -69,6 +69,7 @@ pub fn hold_out(
             time: ledger.basket_times()[b],
             items: ledger.baskets().get(b),
             segment: ledger.customer_of(b).and_then(segment_of),
+            store: ledger.store_of(b),
         })
         .collect();
     let bought = |customer: CustomerId, item: ItemId| owned.contains(customer, item);

@@ -4,6 +4,7 @@
 //! [`ModelParams`] and a seed. Every algorithm has a folder with the same files: `params.rs`,
 //! `algorithm.rs`, tests beside them. Nothing here reads Parquet or knows HTTP.
 
+mod ablation;
 pub mod associations;
 pub mod baskets;
 mod catalogue;
@@ -29,6 +30,7 @@ mod train;
 pub mod trees;
 pub mod upsell;
 
+pub use ablation::ablate;
 pub use catalogue::Catalogue;
 pub use error::{Error, Result};
 pub use hold_out::{

@@ -7,11 +7,12 @@ use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
 use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
+use sidecart_serve::Scorer;
 use sidecart_serve::ranker::RankerModel;
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history};
+use crate::hold_out::{HoldOut, HoldOutSpec, customer_histories, hold_out, stored_history};
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
@@ -74,42 +75,23 @@ pub fn train_with(
     let &TrainOptions { seed, progress, .. } = options;
     params.check()?;
     let upsell = if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
-    let mix = &params.mixture;
-    let split = if mix.tune {
-        let hide = HideOneParams {
-            seed,
-            min_item_baskets: params.neighbours.min_item_baskets,
-            max_cases: mix.max_cases as usize,
-            ..HideOneParams::default()
-        };
-        let baskets_per_customer = params.own.baskets_per_customer as usize;
-        hold_out(ledger, &HoldOutSpec { from: None, share: mix.inner_share, hide, baskets_per_customer }, &|_| None)?
-    } else {
-        None
-    };
-    let mut ranked = None;
-    let tuning = match split {
-        Some(split) if split.before.n_baskets() > 0 => {
-            let inner = models::fit(&split.before, catalogue, params, seed, progress)?;
-            let mut scorer = inner.scorer(&split.before, catalogue)?;
-            drop(inner);
-            let tuning = mixture::tune(&scorer, &split, mix, progress)?;
+    let (tuning, ranked) = match Inner::new(ledger, catalogue, params, options)? {
+        Some(mut inner) => {
+            let mut ranked = None;
             if params.ranker.enabled {
-                scorer.set_weights(tuning.weights);
-                let min_baskets = params.neighbours.min_item_baskets;
-                let cases = RankingCases::new(ledger, &split, min_baskets, &params.ranker, seed);
-                let tables = ranker::tables(&split.before, catalogue);
-                let fitted = ranker::fit(&mut scorer, tables, &split, &cases, &params.ranker, options)?;
+                let cases = inner.cases(ledger, params, seed);
+                let tables = ranker::tables(&inner.split.before, catalogue);
+                let fitted = ranker::fit(&mut inner.scorer, tables, &inner.split, &cases, &params.ranker, options)?;
                 // Without enough cases anywhere there is nothing to put into the artifact.
                 ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }
-            Some(tuning)
+            (Some(inner.tuning), ranked)
         }
-        _ => {
+        None => {
             if params.ranker.enabled {
                 progress.note("no ranker: it learns from the split that tunes the mixture, and there is none");
             }
-            None
+            (None, None)
         }
     };
     let mut models = models::fit(ledger, catalogue, params, seed, progress)?;
@@ -124,6 +106,50 @@ pub fn train_with(
         models.set_upsell(upsell.model.settings.clone());
     }
     Ok(Trained { models, tuning, ranker: ranker_tuning, upsell })
+}
+
+/// Models of the older part of a history, with the mixture's weights for them, and the newer part.
+pub(crate) struct Inner {
+    pub(crate) scorer: Scorer,
+    pub(crate) split: HoldOut,
+    pub(crate) tuning: Tuning,
+}
+
+impl Inner {
+    /// `None` where tuning is switched off or no split is possible.
+    pub(crate) fn new(
+        ledger: &Ledger,
+        catalogue: &Catalogue,
+        params: &ModelParams,
+        options: &TrainOptions<'_>,
+    ) -> Result<Option<Self>> {
+        let &TrainOptions { seed, progress, .. } = options;
+        let mix = &params.mixture;
+        if !mix.tune {
+            return Ok(None);
+        }
+        let hide = HideOneParams {
+            seed,
+            min_item_baskets: params.neighbours.min_item_baskets,
+            max_cases: mix.max_cases as usize,
+            ..HideOneParams::default()
+        };
+        let baskets_per_customer = params.own.baskets_per_customer as usize;
+        let spec = HoldOutSpec { from: None, share: mix.inner_share, hide, baskets_per_customer };
+        let split = hold_out(ledger, &spec, &|_| None)?.filter(|split| split.before.n_baskets() > 0);
+        let Some(split) = split else { return Ok(None) };
+        let models = models::fit(&split.before, catalogue, params, seed, progress)?;
+        let mut scorer = models.scorer(&split.before, catalogue)?;
+        drop(models);
+        let tuning = mixture::tune(&scorer, &split, mix, progress)?;
+        scorer.set_weights(tuning.weights);
+        Ok(Some(Self { scorer, split, tuning }))
+    }
+
+    /// Baskets of the newer part with items hidden.
+    pub(crate) fn cases(&self, ledger: &Ledger, params: &ModelParams, seed: u64) -> RankingCases {
+        RankingCases::new(ledger, &self.split, params.neighbours.min_item_baskets, &params.ranker, seed)
+    }
 }
 
 /// Writes a trained model as a new version below `out` and makes it the live one.

@@ -32,7 +32,8 @@ pub struct BatchSummary {
     pub n_short: usize,
     /// Basket items that the model does not know, left out.
     pub n_unknown_items: usize,
-    /// Queries for upgrades with a store that no plan of promotions names, answered as without one.
+    /// Queries with a store that the model, or for upgrades every plan of promotions, does not know,
+    /// answered as without one.
     pub n_unknown_stores: usize,
 }
 
@@ -54,9 +55,9 @@ impl BatchSummary {
             progress.note(&format!("{n_short} queries have fewer than {k} {kind} offers: nothing else is left"));
         }
         if *n_unknown_stores > 0 {
-            progress.note(&format!(
-                "{n_unknown_stores} queries name a store that no plan of promotions names: answered as without a store"
-            ));
+            let where_ = if kind == UPSELL { "no plan of promotions names" } else { "the model does not know" };
+            progress
+                .note(&format!("{n_unknown_stores} queries name a store that {where_}: answered as without a store"));
         }
     }
 }

@@ -50,9 +50,9 @@ pub fn recommend_batch(
     progress: &dyn Progress,
 ) -> Result<BatchSummary> {
     let batch = read_checked_queries(scorer, queries, options.time_unit)?;
-    let n_upsell = batch.queries.iter().filter(|query| query.segment.is_some() || query.store.is_some()).count();
+    let n_upsell = batch.queries.iter().filter(|query| query.segment.is_some()).count();
     if n_upsell > 0 {
-        progress.note(&format!("{n_upsell} queries have a segment or a store, which act on upsell only"));
+        progress.note(&format!("{n_upsell} queries have a segment, which acts on upsell only"));
     }
     let exclude = excluded_items(scorer, &options.exclude, progress);
     let [summary] = answer_file(scorer, &batch.queries, output, options.k, progress, || {
@@ -101,6 +101,8 @@ impl<'a> CrossSellSession<'a> {
             Some(id) => self.scorer.load_customer(id.as_ref(), self.log, &mut self.reader, &mut self.customer)?,
             None => false,
         };
+        let store = query.store.as_ref().and_then(|id| self.scorer.store(id.as_ref()));
+        let store_is_unknown = query.store.is_some() && store.is_none() && self.scorer.n_stores() > 0;
         let query = Query {
             basket: &basket,
             history: known.then_some(&self.customer.history),
@@ -108,6 +110,7 @@ impl<'a> CrossSellSession<'a> {
             k: self.options.k,
             mode: self.options.mode,
             using: self.options.using,
+            store,
             exclude: self.exclude,
         };
         let answer = self.scorer.recommend(&query, &mut self.scratch)?;
@@ -132,7 +135,7 @@ impl<'a> CrossSellSession<'a> {
         if rows.is_empty() {
             rows.push(Row { reason: no_offer_reason(&query, n_unknown_items), ..Row::default() });
         }
-        Ok(Answered { kind: CROSS_SELL, rows, n_unknown_items, store_is_unknown: false })
+        Ok(Answered { kind: CROSS_SELL, rows, n_unknown_items, store_is_unknown })
     }
 }
 

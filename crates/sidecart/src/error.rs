@@ -93,6 +93,15 @@ pub enum Error {
         /// What a basket would have to hold.
         needed: &'static str,
     },
+    /// The history gives too few questions to learn a ranker from.
+    #[error(
+        "no ranker can be learned, so nothing can be left out of one: it needs models.ranker.enabled and \
+         {min_cases} held-out questions (models.ranker.min_cases); measure the parts with evaluate instead"
+    )]
+    NoRanker {
+        /// Questions that are needed.
+        min_cases: u32,
+    },
     /// No item of the training part stands on a ladder of price tiers.
     #[error(
         "no item of the {n_training_baskets} training baskets stands on a ladder of price tiers, so nothing can be \
@@ -156,6 +165,7 @@ impl Error {
             Self::OneTime
             | Self::NoPeriodToSplitAt { .. }
             | Self::NoCases { .. }
+            | Self::NoRanker { .. }
             | Self::NoLadders { .. }
             | Self::NoUpgradeCases { .. }
             | Self::QuerySegment { .. } => ErrorClass::Data,

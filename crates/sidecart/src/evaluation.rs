@@ -6,7 +6,7 @@ use sidecart_serve::ranker::Stage;
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
 use sidecart_train::ranker::RankerLearner;
 use sidecart_train::upsell::{UpsellInputs, UpsellParams};
-use sidecart_train::{HoldOutSpec, TrainOptions, hold_out};
+use sidecart_train::{HoldOut, HoldOutSpec, TrainOptions, hold_out};
 
 use crate::config::Config;
 use crate::dataset::Dataset;
@@ -22,7 +22,7 @@ pub struct EvaluateRequest {
 }
 
 /// A part of a scorer as the evaluation sees it.
-struct ScorerRanker<'a> {
+pub(crate) struct ScorerRanker<'a> {
     name: String,
     scorer: &'a Scorer,
     histories: &'a [History],
@@ -30,6 +30,21 @@ struct ScorerRanker<'a> {
     mode: Mode,
     with_customer: bool,
     fingerprint: String,
+}
+
+impl<'a> ScorerRanker<'a> {
+    /// A part that is told the customer.
+    pub(crate) fn new(
+        name: &str,
+        scorer: &'a Scorer,
+        histories: &'a [History],
+        using: Source,
+        mode: Mode,
+        fingerprint: &str,
+    ) -> Self {
+        let (name, fingerprint) = (name.to_owned(), fingerprint.to_owned());
+        Self { name, scorer, histories, using, mode, with_customer: true, fingerprint }
+    }
 }
 
 struct Session<'a> {
@@ -55,8 +70,16 @@ impl RankSession for Session<'_> {
     fn rank(&mut self, query: EvalQuery<'_>, k: usize, out: &mut Vec<ItemId>) -> Result<(), RankError> {
         let r = self.ranker;
         let history = query.customer.filter(|_| r.with_customer).map(|c| &r.histories[c.index()]);
-        let query =
-            Query { basket: query.basket, history, time: query.time, k, mode: r.mode, using: r.using, exclude: &[] };
+        let query = Query {
+            basket: query.basket,
+            history,
+            time: query.time,
+            k,
+            mode: r.mode,
+            using: r.using,
+            store: query.store,
+            exclude: &[],
+        };
         let answer = r.scorer.recommend(&query, &mut self.scratch)?;
         out.clear();
         out.extend(answer.offers.iter().map(|o| o.item));
@@ -95,23 +118,7 @@ pub fn evaluate_with(
     progress: &dyn Progress,
 ) -> Result<Report> {
     check_enabled(request.using, config, learners)?;
-    let ledger = &dataset.ledger;
-    let spec = HoldOutSpec {
-        from: config.evaluate.split_at(ledger)?,
-        share: config.evaluate.test_share,
-        hide: config.evaluate.hide(config.seed),
-        baskets_per_customer: config.models.own.baskets_per_customer as usize,
-    };
-    let segment_of = |customer| dataset.segments.as_ref().and_then(|s| s.of(customer));
-    let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::OneTime)?;
-    let mut needed = "two items that enough training baskets hold";
-    if request.mode == Mode::Discovery {
-        keep_new(&mut split.cases);
-        needed = "a hidden item that is new to a known customer";
-    }
-    if split.cases.cases.is_empty() {
-        return Err(Error::NoCases { n_test_baskets: split.cases.facts.n_test_baskets, needed });
-    }
+    let split = split_for(dataset, config, request.mode)?;
     let no_upsell = UpsellParams { enabled: false, ..config.upsell.clone() };
     let inputs = UpsellInputs::default();
     let options = TrainOptions { seed: config.seed, progress, learners };
@@ -120,13 +127,8 @@ pub fn evaluate_with(
     let scorer = trained.models.scorer(&split.before, &dataset.catalogue)?;
     let fingerprint = split.before.fingerprint();
     let ranker = |name: &str, using: Source, with_customer: bool| ScorerRanker {
-        name: name.to_owned(),
-        scorer: &scorer,
-        histories: &split.histories,
-        using,
-        mode: request.mode,
         with_customer,
-        fingerprint: fingerprint.clone(),
+        ..ScorerRanker::new(name, &scorer, &split.histories, using, request.mode, &fingerprint)
     };
     let popular = ranker("popular", Source::Popular, true);
     let own = ranker("own-frequency", Source::OwnFrequency, true);
@@ -155,6 +157,29 @@ pub fn evaluate_with(
         evaluation = evaluation.ranker(model);
     }
     Ok(evaluation.run(&config.evaluate.measure(config.seed), progress)?)
+}
+
+/// Cuts the history for an evaluation; in [`Mode::Discovery`] with the items that are new to their
+/// customer only.
+pub(crate) fn split_for(dataset: &Dataset, config: &Config, mode: Mode) -> Result<HoldOut> {
+    let ledger = &dataset.ledger;
+    let spec = HoldOutSpec {
+        from: config.evaluate.split_at(ledger)?,
+        share: config.evaluate.test_share,
+        hide: config.evaluate.hide(config.seed),
+        baskets_per_customer: config.models.own.baskets_per_customer as usize,
+    };
+    let segment_of = |customer| dataset.segments.as_ref().and_then(|s| s.of(customer));
+    let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::OneTime)?;
+    let mut needed = "two items that enough training baskets hold";
+    if mode == Mode::Discovery {
+        keep_new(&mut split.cases);
+        needed = "a hidden item that is new to a known customer";
+    }
+    if split.cases.cases.is_empty() {
+        return Err(Error::NoCases { n_test_baskets: split.cases.facts.n_test_baskets, needed });
+    }
+    Ok(split)
 }
 
 /// Refuses, before anything is trained, a part that the configuration switches off or nothing

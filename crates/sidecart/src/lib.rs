@@ -17,6 +17,7 @@
 //! Nothing here prints or reads the environment; progress goes to a
 //! [`Progress`](sidecart_core::Progress) of the caller.
 
+mod ablation;
 mod associations;
 mod batch;
 mod checked_queries;
@@ -33,6 +34,7 @@ mod upsell_batch;
 mod upsell_context;
 mod upsell_evaluation;
 
+pub use ablation::evaluate_ablation;
 pub use associations::{AssociationTable, associations};
 pub use batch::{BatchSummary, any_batch};
 pub use checked_queries::find_items;

@@ -200,7 +200,7 @@ pub const REFERENCE: &[Key] = &[
     key("models.ranker.kept", "150", "10 to 1000 items", "candidates that the first stage keeps to be ranked"),
     key("models.ranker.candidates_per_case", "60", "10 to 1000 items", "candidates of a case that rankers learn from"),
     key("models.ranker.quotas.neighbours", "200", "0 to 65536 items", "candidates that neighbour each basket item"),
-    key("models.ranker.quotas.baskets", "300", "0 to 65536 baskets", "past baskets most like the present one"),
+    key("models.ranker.quotas.baskets", "100", "0 to 65536 baskets", "past baskets most like the present one"),
     key(
         "models.ranker.quotas.ease",
         "200",
@@ -236,12 +236,13 @@ pub const REFERENCE: &[Key] = &[
     ),
     key("models.ranker.quotas.own_lines", "15", "0 to 65536 lines", "product lines of the customer's past"),
     key("models.ranker.quotas.recent", "60", "0 to 65536 items", "best sellers of the newest four weeks"),
-    key("models.ranker.trees.max_trees", "300", "1 to 10000", "most trees"),
+    key("models.ranker.quotas.store", "60", "0 to 65536 items", "the same in the store that the query names"),
+    key("models.ranker.trees.max_trees", "150", "1 to 10000", "most trees"),
     key("models.ranker.trees.max_leaves", "31", "2 to 32", "most leaves of a tree"),
     key("models.ranker.trees.max_bins", "127", "2 to 255", "most bins that the values of a feature are put into"),
     key("models.ranker.trees.min_leaf_rows", "50", ">= 1 candidate", "fewest candidates in a leaf"),
     key("models.ranker.trees.min_leaf_hessian", "0.001", "0 to 1e9", "least sum of second derivatives in a leaf"),
-    key("models.ranker.trees.learning_rate", "0.05", "> 0 to 1", "factor on every leaf; smaller steps need more trees"),
+    key("models.ranker.trees.learning_rate", "0.1", "> 0 to 1", "factor on every leaf; smaller steps need more trees"),
     key("models.ranker.trees.lambda_l2", "5.0", "0 to 1e9", "pulls leaves to zero, in units of second derivatives"),
     key(
         "models.ranker.trees.feature_fraction",
@@ -252,7 +253,7 @@ pub const REFERENCE: &[Key] = &[
     key("models.ranker.trees.row_fraction", "1.0", "> 0 to 1", "probability that a candidate takes part in a tree"),
     key(
         "models.ranker.trees.patience",
-        "40",
+        "25",
         ">= 1 tree",
         "growth stops after so many trees without a gain on the newest held-out baskets",
     ),

@@ -18,6 +18,11 @@ pub(crate) fn run(session: &Session<'_>, args: &EvaluateArgs) -> Result<()> {
         let report = sidecart::evaluate_upsell(&dataset, &config, propensity, &session.progress)?;
         return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
     }
+    if args.ablation {
+        let mode = args.mode.into();
+        let report = sidecart::evaluate_ablation(&dataset, &config, mode, session.learners, &session.progress)?;
+        return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
+    }
     let request = EvaluateRequest { mode: args.mode.into(), using };
     let report = sidecart::evaluate_with(&dataset, &config, request, session.learners, &session.progress)?;
     deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table())

@@ -89,11 +89,7 @@ fn check_using(args: &RecommendArgs) -> Result<()> {
 
 /// What was typed in vain where no upgrade is asked for.
 fn unused_options(args: &RecommendArgs) -> Option<String> {
-    let given = [
-        ("--segment", args.segment.is_some()),
-        ("--store", args.store.is_some()),
-        ("--promotions", args.promotions.is_some()),
-    ];
+    let given = [("--segment", args.segment.is_some()), ("--promotions", args.promotions.is_some())];
     let unused: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
     let verb = if unused.len() == 1 { "acts" } else { "act" };
     (!unused.is_empty()).then(|| format!("{} {verb} on upsell only: nothing here depends on it", unused.join(", ")))

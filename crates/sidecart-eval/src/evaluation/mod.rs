@@ -66,8 +66,8 @@ impl<'a> Evaluation<'a> {
     /// Adds what a ranker has answered to these cases: where many are compared that need not be in
     /// memory at the same time.
     #[must_use]
-    pub fn answered(mut self, name: &'a str, answers: &'a Answers) -> Self {
-        self.entrants.push((Entrant::Answered(name, answers), Role::Model));
+    pub fn answered(mut self, name: &'a str, role: Role, answers: &'a Answers) -> Self {
+        self.entrants.push((Entrant::Answered(name, answers), role));
         self
     }
 

@@ -68,6 +68,8 @@ pub struct TestBasket<'a> {
     pub items: &'a [ItemId],
     /// Index of the customer's segment.
     pub segment: Option<u16>,
+    /// Number of the store.
+    pub store: Option<u32>,
 }
 
 const TARGET_STREAM: u64 = 0x7461_7267_6574;
@@ -136,6 +138,7 @@ pub fn hide_one(
             is_new,
             is_tail: vocabulary.is_tail(target),
             segment: basket.segment,
+            store: basket.store,
         });
     }
 
@@ -234,7 +237,7 @@ mod tests {
         let rows = [ids(&[0, 1]), ids(&[0, 3]), ids(&[9, 3]), ids(&[1, 1]), ids(&[2, 3, 0])];
         let test: Vec<_> = (0..)
             .zip(&rows)
-            .map(|(key, items)| TestBasket { key, customer: None, time: Time(0), items, segment: None })
+            .map(|(key, items)| TestBasket { key, customer: None, time: Time(0), items, segment: None, store: None })
             .collect();
         let set = hide_one(&params, &training(&[5, 4, 2, 1], NEVER), &test).unwrap();
         assert_eq!(set.facts.n_cases, 2);
@@ -260,6 +263,7 @@ mod tests {
             time: Time(time),
             items: &items,
             segment: None,
+            store: None,
         };
         // Customer 0 buys the pair at 5 and 6 and twice at 5; customer 1 knows both from training.
         let test = [basket(1, 0, 5), basket(2, 0, 6), basket(3, 0, 5), basket(4, 1, 1)];
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn equal_keys_and_zero_settings_are_refused() {
         let items = ids(&[0, 1]);
-        let basket = TestBasket { key: 7, customer: None, time: Time(0), items: &items, segment: None };
+        let basket = TestBasket { key: 7, customer: None, time: Time(0), items: &items, segment: None, store: None };
         let refused = hide_one(&HideOneParams::default(), &training(&[9, 9], NEVER), &[basket, basket]);
         assert!(matches!(refused, Err(EvalError::DuplicateBasket { key: 7 })));
         let params = HideOneParams { max_cases: 0, ..HideOneParams::default() };
@@ -285,7 +289,7 @@ mod tests {
     fn every_item_of_a_basket_is_hidden_about_as_often() {
         let items = ids(&[0, 1, 2, 3]);
         let test: Vec<_> = (0..4000u128)
-            .map(|key| TestBasket { key, customer: None, time: Time(0), items: &items, segment: None })
+            .map(|key| TestBasket { key, customer: None, time: Time(0), items: &items, segment: None, store: None })
             .collect();
         let set = hide_one(&HideOneParams::default(), &training(&[9; 4], NEVER), &test).unwrap();
         for item in items {
@@ -303,7 +307,7 @@ mod tests {
             let rows: Vec<_> = rows.into_iter().map(|(c, t, items)| (c, t, ids(&items))).collect();
             let baskets: Vec<_> = (0..).zip(&rows).map(|(key, (customer, time, items))| TestBasket {
                 key: mix64(key).into(), customer: (*customer > 0).then_some(CustomerId(*customer)),
-                time: Time(*time), items, segment: None,
+                time: Time(*time), items, segment: None, store: None,
             }).collect();
             let facts = training(&[9, 8, 7, 6, 5, 5, 5, 1], NEVER);
             let all = hide_one(&HideOneParams::default(), &facts, &baskets).unwrap();

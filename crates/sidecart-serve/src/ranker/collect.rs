@@ -198,6 +198,15 @@ pub(crate) fn affinities(tables: &RankerTables, memory: &mut RankerMemory) {
     }
 }
 
+/// What sells in the store of the query; its best sellers become candidates.
+pub(crate) fn store(tables: &RankerTables, quota: u32, store: u32, scratch: &mut Scratch, memory: &mut RankerMemory) {
+    let counts = &tables.store_counts[tables.store_items.range(store)];
+    for (&item, &count) in tables.store_items.row(store).iter().zip(counts) {
+        memory.in_store[item as usize] = (memory.epoch, count);
+    }
+    add(tables.store_items.row(store), quota, scratch);
+}
+
 /// How well a kind goes with basket and customer, as a candidate.
 fn kind_score(tables: &RankerTables, memory: &RankerMemory, kind: u32) -> f32 {
     let state = memory.kinds.get(memory.epoch, kind);

@@ -26,6 +26,7 @@ pub struct FeatureGroup {
 /// | `*_recency` | 1 / (1 + age of the newest line in weeks); 0 where never bought |
 /// | `*_due` | age over usual gap, x / (1 + x); -0.25 where bought less than twice |
 /// | `log_*` | natural logarithm of 1 + baskets (all, newest four weeks, newest week, first purchases of four weeks) |
+/// | `store_recent` | ln(1 + baskets of the newest four weeks in the query's store); 0 where it is none of the store's best sellers |
 /// | `trend` | `log_recent` - `log_baskets` |
 /// | `first_rate`, `kind_first_rate` | share of purchases that are a customer's first of the item, 0..=1 |
 /// | `kind_lift` .. `kind_first_lift_max` | ln lift of the basket's kinds towards the candidate's (mean, greatest; all and first purchases) |
@@ -69,7 +70,7 @@ pub const GROUPS: [FeatureGroup; 8] = [
     },
     FeatureGroup {
         name: "popularity",
-        features: &["log_baskets", "log_recent", "log_week", "trend", "log_first_recent", "first_rate"],
+        features: &["log_baskets", "log_recent", "log_week", "trend", "log_first_recent", "first_rate", "store_recent"],
     },
     FeatureGroup {
         name: "kinds",
@@ -242,6 +243,11 @@ impl<'a> Features<'a> {
         share + LIFT_WEIGHT * kind.first_lift + facts.log_first_share
     }
 
+    fn in_store(&self, item: u32) -> f32 {
+        let (epoch, count) = self.memory.in_store[item as usize];
+        if epoch == self.memory.epoch { count } else { 0.0 }
+    }
+
     fn affinity(&self, kind: &KindState) -> f32 {
         match (self.memory.totals.n_past > 0.0, kind.n_lines > 0.0) {
             (false, _) => 0.0,
@@ -300,6 +306,7 @@ impl<'a> Features<'a> {
             facts.log_recent - facts.log_baskets,
             facts.log_first_recent,
             facts.first_rate,
+            self.in_store(*item),
             kind.lift,
             kind.lift_max,
             kind.first_lift,

@@ -142,6 +142,8 @@ pub(crate) struct RankerMemory {
     pub lines: Groups<GroupState>,
     /// By item: the query that saw it in the customer's past.
     pub seen: Vec<u32>,
+    /// By item: the query that found it in its store's list, and what the list says.
+    pub in_store: Vec<(u32, f32)>,
     pub facts: Vec<CandidateFacts>,
     /// One over the sum of every signal over the candidates.
     pub scales: Weights,
@@ -169,6 +171,8 @@ impl RankerMemory {
             self.lines.resize(sizes[3]);
             self.seen.clear();
             self.seen.resize(tables.items.len(), 0);
+            self.in_store.clear();
+            self.in_store.resize(tables.items.len(), (0, 0.0));
         }
         self.epoch += 1;
         self.kinds.touched.clear();

@@ -176,7 +176,7 @@ impl RankerModel {
     ///
     /// # Errors
     /// [`Error::Artifact`] when a tensor cannot be written.
-    pub fn write(&self, writer: &mut ContainerWriter<'_>) -> Result<()> {
+    pub fn write<'a>(&'a self, writer: &mut ContainerWriter<'a>) -> Result<()> {
         self.tables.write(writer)?;
         for situation in Situation::ALL {
             let Some(ranker) = self.of(situation) else { continue };

@@ -28,6 +28,8 @@ pub struct Quotas {
     pub own_lines: u32,
     /// Best sellers of the newest four weeks.
     pub recent: u32,
+    /// The same in the store that the query names.
+    pub store: u32,
 }
 
 /// Largest quota.
@@ -37,7 +39,7 @@ impl Default for Quotas {
     fn default() -> Self {
         Self {
             neighbours: 200,
-            baskets: 300,
+            baskets: 100,
             ease: 200,
             own: 1_000,
             embeddings: 150,
@@ -48,6 +50,7 @@ impl Default for Quotas {
             items_per_line: 15,
             own_lines: 15,
             recent: 60,
+            store: 60,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Quotas {
         items_per_line: 0,
         own_lines: 0,
         recent: 0,
+        store: 0,
     };
 
     /// The smaller of the two, source by source.
@@ -85,12 +89,13 @@ impl Quotas {
             items_per_line: self.items_per_line.min(other.items_per_line),
             own_lines: self.own_lines.min(other.own_lines),
             recent: self.recent.min(other.recent),
+            store: self.store.min(other.store),
         }
     }
 
     /// All with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u32); 12] {
+    pub fn named(&self) -> [(&'static str, u32); 13] {
         let Self {
             neighbours,
             baskets,
@@ -104,6 +109,7 @@ impl Quotas {
             items_per_line,
             own_lines,
             recent,
+            store,
         } = *self;
         [
             ("neighbours", neighbours),
@@ -118,6 +124,7 @@ impl Quotas {
             ("items_per_line", items_per_line),
             ("own_lines", own_lines),
             ("recent", recent),
+            ("store", store),
         ]
     }
 

@@ -47,6 +47,9 @@ pub(crate) fn gather(
     fill_pool(model.settings().weights.of_situation(situation), quotas.pool as usize, scratch, &mut memory);
     let n_signals = scratch.candidates.len();
     collect::groups(tables, quotas, scratch, &mut memory);
+    if let Some(store) = query.store.filter(|store| (*store as usize) < tables.store_items.len()) {
+        collect::store(tables, quotas.store, store, scratch, &mut memory);
+    }
     memory.pool.extend(n_signals as u32..scratch.candidates.len() as u32);
     sources::embeddings_of(model, &memory.pool, scratch);
     // What the vectors say is relative to the best of them, and no share of a sum.

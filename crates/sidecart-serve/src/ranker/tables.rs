@@ -1,4 +1,5 @@
-use sidecart_artifact::{Container, ContainerWriter};
+use sidecart_artifact::{Container, ContainerWriter, read_id_table, write_id_table};
+use sidecart_core::IdTable;
 
 use crate::error::{Error, Result};
 use crate::model::vector;
@@ -139,11 +140,18 @@ impl<T> Rows<T> {
         self.len() == 0
     }
 
+    /// Where the values of a row stand among all.
+    #[inline]
+    #[must_use]
+    pub(crate) fn range(&self, row: u32) -> std::ops::Range<usize> {
+        self.offsets[row as usize] as usize..self.offsets[row as usize + 1] as usize
+    }
+
     /// A row.
     #[inline]
     #[must_use]
     pub fn row(&self, row: u32) -> &[T] {
-        &self.values[self.offsets[row as usize] as usize..self.offsets[row as usize + 1] as usize]
+        &self.values[self.range(row)]
     }
 }
 
@@ -162,6 +170,12 @@ pub struct RankerTables {
     pub line_items: Rows<u32>,
     /// Items that sold most lately, best first.
     pub recent: Vec<u32>,
+    /// Ids of the stores; empty where the shop has one or does not say.
+    pub stores: IdTable,
+    /// By store: what sold most in it lately, best first.
+    pub store_items: Rows<u32>,
+    /// ln(1 + baskets of the newest four weeks) of each of these in its store.
+    pub store_counts: Vec<f32>,
     /// Number of families.
     pub n_families: u32,
     /// Number of makers.
@@ -177,8 +191,10 @@ impl RankerTables {
     ///
     /// # Errors
     /// [`Error::Artifact`] when a tensor cannot be written.
-    pub fn write(&self, writer: &mut ContainerWriter<'_>) -> Result<()> {
+    pub fn write<'a>(&'a self, writer: &mut ContainerWriter<'a>) -> Result<()> {
         let n = self.items.len();
+        write_id_table(writer, names::RANKER_STORES, &self.stores)?;
+        writer.add_owned(names::RANKER_STORE_COUNTS, self.store_counts.clone(), &[self.store_counts.len()])?;
         let groups: Vec<u32> = self.items.iter().flat_map(ItemFacts::groups).collect();
         writer.add_owned(names::RANKER_ITEM_GROUPS, groups, &[n, N_GROUPS])?;
         let numbers: Vec<f32> = self.items.iter().flat_map(ItemFacts::numbers).collect();
@@ -192,6 +208,8 @@ impl RankerTables {
             (names::RANKER_KIND_ITEMS, &self.kind_items.values),
             (names::RANKER_LINE_ITEMS, &self.line_items.values),
             (names::RANKER_RECENT, &self.recent),
+            (names::RANKER_STORE_OFFSETS, &self.store_items.offsets),
+            (names::RANKER_STORE_ITEMS, &self.store_items.values),
         ];
         for (name, list) in lists {
             writer.add_owned(name, list.clone(), &[list.len()])?;
@@ -253,6 +271,9 @@ impl RankerTables {
         let n_lines = vector::<u32>(container, names::RANKER_LINE_OFFSETS)?.len().saturating_sub(1);
         let recent = vector::<u32>(container, names::RANKER_RECENT)?;
         below(names::RANKER_RECENT, &recent, n_items)?;
+        let stores = read_id_table(container, names::RANKER_STORES)?;
+        let store_items = item_lists(names::RANKER_STORE_OFFSETS, names::RANKER_STORE_ITEMS, stores.len())?;
+        let store_counts = container.vector::<f32>(names::RANKER_STORE_COUNTS, store_items.values.len())?;
         let sizes = vector::<u32>(container, names::RANKER_SIZES)?;
         let [n_families, n_makers] = sizes[..] else {
             return Err(broken(names::RANKER_SIZES, "wrong length", "2".into(), sizes.len().to_string()));
@@ -274,6 +295,9 @@ impl RankerTables {
             items,
             kinds,
             recent,
+            stores,
+            store_items,
+            store_counts: container.get(&store_counts).to_vec(),
             n_families,
             n_makers,
         })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use sidecart_artifact::{Container, ContainerWriter, Dtype};
-use sidecart_core::{Clock, History, ItemId, Rng, Scored, Time};
+use sidecart_core::{Clock, History, IdTable, ItemId, Rng, Scored, Time};
 
 use super::*;
 use crate::error::Error;
@@ -16,6 +16,7 @@ use crate::{Query, Scorer};
 const N_ITEMS: usize = 24;
 const N_KINDS: usize = 5;
 const N_LINES: usize = 6;
+const N_STORES: usize = 3;
 const DAY: i64 = 86_400_000_000;
 
 fn number(rng: &mut Rng) -> f32 {
@@ -68,7 +69,12 @@ fn tables(rng: &mut Rng) -> RankerTables {
         })
         .collect::<Vec<_>>();
     let lists = |rng: &mut Rng, n: usize| Rows::new((0..n).map(|_| some_of(rng, N_ITEMS, 8)).collect::<Vec<_>>());
+    let store_items = lists(rng, N_STORES);
+    let n_sales = (0..N_STORES as u32).map(|store| store_items.row(store).len()).sum();
     RankerTables {
+        stores: IdTable::from_ints((0..N_STORES as i64).collect()),
+        store_items,
+        store_counts: (0..n_sales).map(|_| number(rng)).collect(),
         items,
         kinds,
         pairs: Rows::new(pairs),
@@ -130,6 +136,7 @@ fn ranker(rng: &mut Rng) -> RankerModel {
         items_per_line: 2,
         own_lines: 1,
         recent: 2,
+        store: 2,
     };
     RankerModel {
         settings: RankerSettings {
@@ -216,13 +223,14 @@ struct Asked {
     time: Time,
     mode: Mode,
     k: usize,
+    store: Option<u32>,
     exclude: Vec<ItemId>,
 }
 
 impl Asked {
     fn query(&self, using: Source) -> Query<'_> {
-        let Self { basket, history, time, mode, k, exclude } = self;
-        Query { basket, history: history.as_ref(), time: *time, k: *k, mode: *mode, using, exclude }
+        let Self { basket, history, time, mode, k, store, exclude } = self;
+        Query { basket, history: history.as_ref(), time: *time, k: *k, mode: *mode, using, store: *store, exclude }
     }
 
     fn situation(&self) -> Situation {
@@ -236,8 +244,10 @@ fn asked() -> impl Strategy<Value = Asked> {
     let past = prop::collection::vec((0i64..20, prop::collection::btree_set(0..N_ITEMS as u32, 1..4)), 0..7);
     let time = prop_oneof![Just(Time(i64::MAX)), (0i64..120).prop_map(|day| Time(day * DAY))];
     let mode = prop_oneof![Just(Mode::Completion), Just(Mode::Discovery)];
-    (items(5), prop::option::of(past), time, mode, 1usize..9, items(4)).prop_map(
-        |(basket, past, time, mode, k, exclude)| {
+    // One store more than there are.
+    let store = prop::option::of(0..=N_STORES as u32);
+    (items(5), prop::option::of(past), time, mode, 1usize..9, store, items(4)).prop_map(
+        |(basket, past, time, mode, k, store, exclude)| {
             let history = past.map(|past| {
                 let (mut history, mut day) = (History::default(), 0);
                 for (gap, items) in past {
@@ -247,7 +257,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 }
                 history
             });
-            Asked { basket, history, time, mode, k, exclude }
+            Asked { basket, history, time, mode, k, store, exclude }
         },
     )
 }
@@ -454,6 +464,8 @@ fn features_of_a_hand_made_past() {
         facts.private_label = if in_line { 1.0 } else { 0.0 };
     }
     model.tables.line_items = Rows::new((0..N_LINES).map(|line| if line == 5 { vec![0, 1, 2] } else { Vec::new() }));
+    model.tables.store_items = Rows::new([vec![0, 1], vec![7, 1], vec![]]);
+    model.tables.store_counts = vec![1.0, 2.0, 3.0, 4.0];
     scorer.set_ranker(model);
     let mut history = History::default();
     history.push(Time(0), &[ItemId(0), ItemId(7)]);
@@ -465,6 +477,7 @@ fn features_of_a_hand_made_past() {
         time: Time(21 * DAY),
         mode: Mode::Completion,
         k: 5,
+        store: Some(1),
         exclude: Vec::new(),
     };
     let rows = rows(&scorer, &asked, &linear(&mut Rng::new(1, 1), N_LIGHT), usize::MAX);
@@ -486,6 +499,9 @@ fn features_of_a_hand_made_past() {
         (1, "line_distinct", 1.0),
         (1, "kind_distinct", 1.0),
         (1, "price_to_basket", 1.0 - 3.5),
+        (0, "store_recent", 0.0),
+        (1, "store_recent", 4.0),
+        (7, "store_recent", 3.0),
         (1, "price_to_own_kind", 1.0),
         (1, "price_to_past", 1.0 - 5.0 / 3.0),
         (1, "private_affinity", 2.0 / 3.0),
@@ -504,6 +520,7 @@ enum Tensor {
     Numbers(Vec<u32>, Vec<usize>),
     Features(Vec<u16>, Vec<usize>),
     Children(Vec<i32>, Vec<usize>),
+    Ids(Vec<i64>, Vec<usize>),
 }
 
 type Tensors = BTreeMap<String, Tensor>;
@@ -517,6 +534,7 @@ fn tensors(model: &RankerModel) -> Tensors {
         Dtype::F32 => Tensor::Floats(container.get(&container.section(name).unwrap()).to_vec(), shape),
         Dtype::U32 => Tensor::Numbers(container.get(&container.section(name).unwrap()).to_vec(), shape),
         Dtype::U16 => Tensor::Features(container.get(&container.section(name).unwrap()).to_vec(), shape),
+        Dtype::I64 => Tensor::Ids(container.get(&container.section(name).unwrap()).to_vec(), shape),
         Dtype::I32 => Tensor::Children(container.get(&container.section(name).unwrap()).to_vec(), shape),
         other => panic!("{name} is {other}"),
     };
@@ -530,6 +548,7 @@ fn read(tensors: &Tensors, settings: &RankerSettings) -> crate::Result<Option<Ra
             Tensor::Floats(values, shape) => writer.add(name, values, shape).unwrap(),
             Tensor::Numbers(values, shape) => writer.add(name, values, shape).unwrap(),
             Tensor::Features(values, shape) => writer.add(name, values, shape).unwrap(),
+            Tensor::Ids(values, shape) => writer.add(name, values, shape).unwrap(),
             Tensor::Children(values, shape) => writer.add(name, values, shape).unwrap(),
         }
     }
@@ -577,7 +596,12 @@ fn damaged_tables_are_refused() {
             assert!(said.contains(names::RANKER_ITEM_GROUPS) && said.contains(&format!("< {limit}")), "{said}");
         }
     }
-    for name in [names::RANKER_PAIR_OFFSETS, names::RANKER_KIND_OFFSETS, names::RANKER_LINE_OFFSETS] {
+    for name in [
+        names::RANKER_PAIR_OFFSETS,
+        names::RANKER_KIND_OFFSETS,
+        names::RANKER_LINE_OFFSETS,
+        names::RANKER_STORE_OFFSETS,
+    ] {
         let said = refused("falling offsets", &|t| numbers(t, name)[1] = u32::MAX);
         assert!(said.contains(name), "{said}");
         let said = refused("offsets that skip the first value", &|t| numbers(t, name)[0] = 1);
@@ -591,11 +615,14 @@ fn damaged_tables_are_refused() {
         (names::RANKER_KIND_ITEMS, N_ITEMS),
         (names::RANKER_LINE_ITEMS, N_ITEMS),
         (names::RANKER_RECENT, N_ITEMS),
+        (names::RANKER_STORE_ITEMS, N_ITEMS),
     ] {
         let said = refused("a number out of range", &|t| numbers(t, name)[0] = limit as u32);
         assert!(said.contains(name) && said.contains(&format!("< {limit}")), "{said}");
     }
-    for name in [names::RANKER_PAIR_KINDS, names::RANKER_KIND_ITEMS, names::RANKER_LINE_ITEMS] {
+    for name in
+        [names::RANKER_PAIR_KINDS, names::RANKER_KIND_ITEMS, names::RANKER_LINE_ITEMS, names::RANKER_STORE_ITEMS]
+    {
         refused("a value less", &|t| shorten(t, name));
     }
     let said = refused("makers made up", &|t| numbers(t, names::RANKER_SIZES)[1] = u32::MAX);

@@ -14,6 +14,8 @@ pub struct RankingCase {
     pub basket: Vec<ItemId>,
     /// Who bought it.
     pub customer: Option<CustomerId>,
+    /// Where it was bought.
+    pub store: Option<u32>,
     /// When it was bought; only what is before may be used.
     pub time: Time,
     /// The item that is hidden.
@@ -79,6 +81,7 @@ impl RankingCases {
             side.extend(hidden.map(|&target| RankingCase {
                 basket: items.iter().copied().filter(|&item| item != target).collect(),
                 customer,
+                store: ledger.store_of(basket),
                 time,
                 target,
                 is_new: is_new(&target),

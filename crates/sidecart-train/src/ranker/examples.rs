@@ -1,10 +1,11 @@
 use rayon::prelude::*;
 use sidecart_core::{ItemId, mix64};
-use sidecart_serve::ranker::{LinearRanker, N_FEATURES, N_LIGHT, Situation, Stage};
+use sidecart_serve::ranker::{FEATURES, LIGHT, LinearRanker, Situation, Stage};
 use sidecart_serve::{Mode, Query, Scorer, Scratch};
 
 use super::cases::RankingCase;
 use super::learner::RankingLists;
+use super::left_out::LeftOut;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
 
@@ -17,6 +18,7 @@ pub(super) fn query_of<'a>(case: &'a RankingCase, situation: Situation, split: &
         basket: &case.basket,
         history: history.map(|customer| &split.histories[customer.index()]),
         time: case.time,
+        store: case.store,
         mode: if situation == Situation::DiscoveryKnown { Mode::Discovery } else { Mode::Completion },
         k: DEPTH,
         ..Query::default()
@@ -29,13 +31,15 @@ pub(super) struct Asked<'a> {
     pub(super) scorer: &'a Scorer,
     pub(super) split: &'a HoldOut,
     pub(super) situation: Situation,
+    /// What is hidden from the rankers.
+    pub(super) left_out: LeftOut,
 }
 
 impl Asked<'_> {
     /// For every case whose hidden item is in the pool of a stage: that one and others by hash, `n`
     /// in all, with the features of the first stage.
     pub(super) fn light_rows(&self, cases: &[&RankingCase], stage: Stage, n: usize) -> Result<CaseRows> {
-        self.collect(cases, n, N_LIGHT, |query, scratch, found| {
+        self.collect(cases, n, &LIGHT, |query, scratch, found| {
             self.scorer.ranker_pool(query, stage, scratch, |item, row| found.push(item, row))
         })
     }
@@ -46,7 +50,7 @@ impl Asked<'_> {
     /// A hidden item that the first stage drops cannot be ranked; were it put among those that are
     /// kept, what the first stage prefers would look wrong.
     pub(super) fn rows(&self, cases: &[&RankingCase], light: &LinearRanker, best: usize, n: usize) -> Result<CaseRows> {
-        self.collect(cases, n, N_FEATURES, |query, scratch, found| {
+        self.collect(cases, n, &FEATURES, |query, scratch, found| {
             self.scorer.ranker_candidates(query, light, best, scratch, |item, row| found.push(item, row))
         })
     }
@@ -55,9 +59,11 @@ impl Asked<'_> {
         &self,
         cases: &[&RankingCase],
         n: usize,
-        width: usize,
+        names: &[&str],
         find: impl Fn(&Query<'_>, &mut Scratch, &mut Found) -> sidecart_serve::Result<()> + Sync,
     ) -> Result<CaseRows> {
+        let width = names.len();
+        let hidden: Vec<usize> = (0..width).filter(|&at| self.left_out.hidden().contains(&names[at])).collect();
         let chunks: Vec<Result<CaseRows>> = cases
             .par_chunks(64)
             .map(|chunk| {
@@ -68,6 +74,10 @@ impl Asked<'_> {
                     found.items.clear();
                     found.rows.clear();
                     find(&query_of(case, self.situation, self.split), &mut scratch, &mut found)?;
+                    // A feature that never varies is worth nothing to any learner.
+                    for row in found.rows.chunks_exact_mut(width) {
+                        hidden.iter().for_each(|&at| row[at] = 0.0);
+                    }
                     out.add(case, &found, n);
                 }
                 Ok(out)

@@ -8,8 +8,9 @@ use sidecart_serve::ranker::{
 use super::boosted::TreesLearner;
 use super::cases::{RankingCase, RankingCases};
 use super::compare::{Results, compare};
-use super::examples::Asked;
+use super::examples::{Asked, CaseRows};
 use super::learner::RankerLearner;
+use super::left_out::LeftOut;
 use super::linear::{self, LINEAR_CASES, LinearLearner};
 use super::params::RankerParams;
 use crate::error::Result;
@@ -71,25 +72,19 @@ pub fn fit(
     options: &TrainOptions<'_>,
 ) -> Result<(RankerModel, RankerTuning)> {
     let progress = options.progress;
-    let settings = RankerSettings {
-        stages: [Stage::Mixture; 3],
-        kept: params.kept,
-        quotas: params.quotas,
-        fast: Quotas::FAST.at_most(&params.quotas),
-    };
-    let mut model = RankerModel { settings, tables, situations: [const { None }; 3] };
+    let mut model = RankerModel { settings: settings(params), tables, situations: [const { None }; 3] };
     scorer.set_ranker(model.clone());
     let trees = TreesLearner { params: params.trees.clone() };
-    let own = [Some(&LinearLearner as &dyn RankerLearner), params.grow_trees.then_some(&trees as _)];
-    let learners: Vec<&dyn RankerLearner> = own.into_iter().flatten().chain(options.learners.iter().copied()).collect();
+    let learners = learners(params, &trees, options);
     let mut tuning = RankerTuning::default();
     progress.begin("learning rankers", 3, "situations");
     for situation in Situation::ALL {
         if progress.is_cancelled() {
             return Err(Cancelled.into());
         }
-        let asked = SituationCases { cases, situation, params, seed: options.seed };
-        if let Some((ranker, found)) = fit_situation(scorer, &model, split, &asked, &learners)? {
+        let asked = SituationCases { cases, situation, params, left_out: LeftOut::Nothing, seed: options.seed };
+        if let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? {
+            let (ranker, found) = choose(scorer, split, &asked, &learners, fitted)?;
             model.settings.stages[situation as usize] = found.stage;
             model.situations[situation as usize] = Some(ranker);
             tuning.situations.push(found);
@@ -98,6 +93,53 @@ pub fn fit(
     }
     progress.end();
     Ok((model, tuning))
+}
+
+/// Learns the ranker of one situation without a source or a group of features, stopped on the newer
+/// cases and compared with nothing: the best learner's answers by default. `None` where there are
+/// too few cases.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_without(
+    left_out: LeftOut,
+    scorer: &mut Scorer,
+    tables: RankerTables,
+    split: &HoldOut,
+    cases: (&RankingCases, Situation),
+    params: &RankerParams,
+    options: &TrainOptions<'_>,
+) -> Result<Option<RankerModel>> {
+    let params = RankerParams { quotas: left_out.quotas(params.quotas), ..params.clone() };
+    let mut model = RankerModel { settings: settings(&params), tables, situations: [const { None }; 3] };
+    scorer.set_ranker(model.clone());
+    let trees = TreesLearner { params: params.trees.clone() };
+    let learners = learners(&params, &trees, options);
+    let (cases, situation) = cases;
+    let asked = SituationCases { cases, situation, params: &params, left_out, seed: options.seed };
+    let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? else { return Ok(None) };
+    model.settings.stages[situation as usize] =
+        if fitted.ranker.trees.is_some() { Stage::Trees } else { Stage::Linear };
+    model.situations[situation as usize] = Some(fitted.ranker);
+    Ok(Some(model))
+}
+
+fn settings(params: &RankerParams) -> RankerSettings {
+    RankerSettings {
+        stages: [Stage::Mixture; 3],
+        kept: params.kept,
+        quotas: params.quotas,
+        fast: Quotas::FAST.at_most(&params.quotas),
+    }
+}
+
+fn learners<'a>(
+    params: &RankerParams,
+    trees: &'a TreesLearner,
+    options: &TrainOptions<'a>,
+) -> Vec<&'a dyn RankerLearner> {
+    let own = [Some(&LinearLearner as &dyn RankerLearner), params.grow_trees.then_some(trees as _)];
+    own.into_iter().flatten().chain(options.learners.iter().copied()).collect()
 }
 
 fn sample(cases: &[RankingCase], situation: Situation, n: usize) -> Vec<&RankingCase> {
@@ -115,7 +157,25 @@ struct SituationCases<'a> {
     cases: &'a RankingCases,
     situation: Situation,
     params: &'a RankerParams,
+    left_out: LeftOut,
     seed: u64,
+}
+
+impl SituationCases<'_> {
+    /// What random choices of learners depend on.
+    fn key(&self) -> u64 {
+        self.seed ^ (self.situation as u64 + 1) << 40
+    }
+}
+
+/// Rankers of a situation, learned from the older cases, and what they were learned and stopped on.
+struct Fitted {
+    ranker: SituationRanker,
+    n_steps: Vec<(Stage, u32)>,
+    rows: CaseRows,
+    valid_rows: CaseRows,
+    n_cases: (usize, usize),
+    pool: (f64, f64),
 }
 
 fn fit_situation(
@@ -124,27 +184,27 @@ fn fit_situation(
     split: &HoldOut,
     asked: &SituationCases<'_>,
     learners: &[&dyn RankerLearner],
-) -> Result<Option<(SituationRanker, SituationTuning)>> {
-    let &SituationCases { cases, situation, params, seed } = asked;
+) -> Result<Option<Fitted>> {
+    let &SituationCases { cases, situation, params, left_out, .. } = asked;
+    let key = asked.key();
     let most = if situation == Situation::Anonymous { MAX_ANONYMOUS } else { MAX_CASES };
     let train = sample(&cases.train, situation, most);
     let valid = sample(&cases.valid, situation, COMPARED);
     if train.len() < params.min_cases as usize || valid.len() < params.min_cases as usize / 4 {
         return Ok(None);
     }
-    let asked = Asked { scorer: &*scorer, split, situation };
+    let asked = Asked { scorer: &*scorer, split, situation, left_out };
     let few: Vec<&RankingCase> = train.iter().step_by(train.len().div_ceil(LINEAR_CASES)).copied().collect();
     let light_rows = asked.light_rows(&few, Stage::Linear, LIGHT_CANDIDATES)?;
     let fast = linear::fit(&asked.light_rows(&few, Stage::Fast, LIGHT_CANDIDATES)?.lists());
     let light = linear::fit(&light_rows.lists());
     let (best, n) = (LEARNED_FROM * params.kept as usize, params.candidates_per_case as usize);
-    let mut rows = asked.rows(&train, &light, best, n)?;
+    let rows = asked.rows(&train, &light, best, n)?;
     let valid_rows = asked.rows(&valid, &light, best, n)?;
     if rows.lists().len() < params.min_cases as usize || valid_rows.lists().is_empty() {
         return Ok(None);
     }
     let mut ranker = SituationRanker { light, fast, linear: LinearRanker::default(), trees: None, neural: None };
-    let key = seed ^ (situation as u64 + 1) << 40;
     let mut n_steps = Vec::with_capacity(learners.len());
     for learner in learners {
         let learned = learner.learn(&rows.lists(), Some(&valid_rows.lists()), None, key)?;
@@ -155,7 +215,21 @@ fn fit_situation(
     let mut with = model.clone();
     with.situations[situation as usize] = Some(ranker.clone());
     scorer.set_ranker(with);
-    let (results, stage) = compare(scorer, split, &valid, situation, &ranker)?;
+    let (n_cases, pool) = ((train.len(), valid.len()), light_rows.recall());
+    Ok(Some(Fitted { ranker, n_steps, rows, valid_rows, n_cases, pool }))
+}
+
+/// Finds out what ranks best on the newer cases and learns it once more from all of them.
+fn choose(
+    scorer: &Scorer,
+    split: &HoldOut,
+    asked: &SituationCases<'_>,
+    learners: &[&dyn RankerLearner],
+    fitted: Fitted,
+) -> Result<(SituationRanker, SituationTuning)> {
+    let Fitted { mut ranker, n_steps, mut rows, valid_rows, n_cases, pool } = fitted;
+    let valid = sample(&asked.cases.valid, asked.situation, COMPARED);
+    let (results, stage) = compare(scorer, split, &valid, asked.situation, &ranker)?;
     let candidates = valid_rows.recall();
     if stage != Stage::Mixture {
         // What answers is learned from all cases, the newest included; so is the linear ranker,
@@ -163,7 +237,7 @@ fn fit_situation(
         rows.append(&valid_rows);
         for (learner, &(of, n)) in learners.iter().zip(&n_steps) {
             if of == stage || of == Stage::Linear {
-                let learned = learner.learn(&rows.lists(), None, Some(n), key)?;
+                let learned = learner.learn(&rows.lists(), None, Some(n), asked.key())?;
                 learned.ranker.check(of, N_FEATURES)?;
                 learned.ranker.put(&mut ranker);
             }
@@ -171,14 +245,14 @@ fn fit_situation(
     }
     let steps_of = |stage: Stage| n_steps.iter().rev().find(|(of, _)| *of == stage).map(|&(_, n)| n);
     let tuning = SituationTuning {
-        situation,
-        cases: (train.len(), valid.len()),
-        pool: light_rows.recall(),
+        situation: asked.situation,
+        cases: n_cases,
+        pool,
         candidates,
         results,
         n_trees: steps_of(Stage::Trees).unwrap_or(0),
         n_epochs: steps_of(Stage::Neural),
         stage,
     };
-    Ok(Some((ranker, tuning)))
+    Ok((ranker, tuning))
 }

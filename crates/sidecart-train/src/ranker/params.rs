@@ -44,13 +44,13 @@ impl Default for RankerParams {
             candidates_per_case: 60,
             quotas: Quotas::default(),
             trees: TreeParams {
-                max_trees: 300,
+                max_trees: 150,
                 max_leaves: 31,
                 max_bins: 127,
                 min_leaf_rows: 50,
-                learning_rate: 0.05,
+                learning_rate: 0.1,
                 row_fraction: 1.0,
-                patience: 40,
+                patience: 25,
                 ..TreeParams::default()
             },
         }

@@ -24,6 +24,10 @@ const MAX_PAIRS: usize = 150;
 const MAX_GROUP_ITEMS: usize = 200;
 /// Best sellers of the newest days that are kept.
 const MAX_RECENT: usize = 1_000;
+/// The same in a store.
+const MAX_STORE_ITEMS: usize = 500;
+/// Fewest recent baskets of an item in a store that say something.
+const MIN_STORE_BASKETS: u32 = 2;
 /// Imaginary purchases in an item's rate of first purchases.
 const RATE_PURCHASES: f64 = 3.0;
 
@@ -63,17 +67,44 @@ struct Counts {
     is_first: Vec<bool>,
 }
 
+/// When what counts as recent begins, and the newest week of it.
+fn newest(ledger: &Ledger) -> (Time, Time) {
+    let (first, last) = (ledger.first_time().unwrap_or_default(), ledger.last_time().unwrap_or_default());
+    let days = |n: i64| Time(last.0.saturating_sub(n * MICROS_PER_DAY));
+    if ledger.clock().has_durations() {
+        (days(RECENT_DAYS), days(WEEK_DAYS))
+    } else {
+        let newest = |share: f64| ledger.time_of_last(share).unwrap_or(first);
+        (newest(RECENT_SHARE), newest(WEEK_SHARE))
+    }
+}
+
+/// By store, items by falling number of recent baskets, with that number.
+fn store_sales(ledger: &Ledger) -> Vec<Vec<(u32, u32)>> {
+    let (recent, _) = newest(ledger);
+    let mut lines: Vec<Vec<u32>> = vec![Vec::new(); ledger.stores().len()];
+    for basket in (0..ledger.n_baskets()).filter(|&basket| ledger.basket_times()[basket] > recent) {
+        let Some(store) = ledger.store_of(basket) else { continue };
+        lines[store as usize].extend(ledger.baskets().get(basket).iter().map(|item| item.0));
+    }
+    lines
+        .into_par_iter()
+        .map(|mut items| {
+            items.sort_unstable();
+            let runs = items.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32));
+            let mut sales: Vec<(u32, u32)> = runs.filter(|&(_, n)| n >= MIN_STORE_BASKETS).collect();
+            sales.sort_unstable_by_key(|&(item, n)| (std::cmp::Reverse(n), item));
+            sales.truncate(MAX_STORE_ITEMS);
+            sales
+        })
+        .collect()
+}
+
 impl Counts {
     fn new(ledger: &Ledger, n_items: usize) -> Self {
         let times = ledger.basket_times();
         let (first, last) = (ledger.first_time().unwrap_or_default(), ledger.last_time().unwrap_or_default());
-        let days = |n: i64| Time(last.0.saturating_sub(n * MICROS_PER_DAY));
-        let (recent, week) = if ledger.clock().has_durations() {
-            (days(RECENT_DAYS), days(WEEK_DAYS))
-        } else {
-            let newest = |share: f64| ledger.time_of_last(share).unwrap_or(first);
-            (newest(RECENT_SHARE), newest(WEEK_SHARE))
-        };
+        let (recent, week) = newest(ledger);
         let warm = Time(first.0.saturating_add(((last.0.saturating_sub(first.0)) as f64 * WARM_UP_SHARE) as i64));
         let mut items = vec![Sales::default(); n_items];
         let mut is_first = vec![false; ledger.n_lines()];
@@ -174,7 +205,11 @@ pub fn tables(ledger: &Ledger, catalogue: &Catalogue) -> RankerTables {
     let mut recent: Vec<u32> = (0..n_items as u32).filter(|&i| counts.items[i as usize].recent > 0).collect();
     recent.sort_unstable_by_key(|&i| (std::cmp::Reverse(counts.items[i as usize].recent), i));
     recent.truncate(MAX_RECENT);
+    let by_store = store_sales(ledger);
     RankerTables {
+        stores: ledger.stores().clone(),
+        store_counts: by_store.iter().flatten().map(|&(_, n)| plus_one(n)).collect(),
+        store_items: Rows::new(by_store.iter().map(|sales| sales.iter().map(|&(item, _)| item).collect())),
         pairs: Rows::new(kind_pairs(ledger, kinds, &counts.is_first)),
         kind_items: by_share(kinds, &shares.first),
         line_items: by_share(lines, &shares.sold),

@@ -26,6 +26,10 @@ struct Offer {
 impl CrossSell {
     /// Asks; a short answer is noted.
     pub(super) fn ask(args: &RecommendArgs, scorer: &Scorer, asked: &mut Asked, using: Source) -> Result<Self> {
+        let store = args.store.as_deref().and_then(|typed| scorer.typed_store(typed));
+        if let (Some(typed), None) = (&args.store, store) {
+            asked.notes.push(format!("the model does not know store {typed}: answered as without a store"));
+        }
         let query = Query {
             basket: &asked.basket,
             history: asked.customer().map(|customer| &customer.history),
@@ -33,6 +37,7 @@ impl CrossSell {
             k: args.k,
             mode: args.mode.into(),
             using,
+            store,
             exclude: &asked.exclude,
         };
         let mut scratch = scorer.scratch();

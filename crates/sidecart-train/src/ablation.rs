@@ -1,0 +1,53 @@
+//! What each source and each group of features is worth to the ranker.
+
+use sidecart_data::Ledger;
+use sidecart_serve::Scorer;
+use sidecart_serve::ranker::Situation;
+
+use crate::catalogue::Catalogue;
+use crate::error::Error;
+use crate::models;
+use crate::params::ModelParams;
+use crate::ranker::{self, LeftOut, RankingCases};
+use crate::train::{Inner, TrainOptions};
+
+/// Learns the ranker of one situation again and again, each time without a source or a group of
+/// features, and calls `measure` with a scorer of the whole history that has it.
+///
+/// Base models are learned once; rankers are learned from the same cases with the same seed, and
+/// not refitted on the cases that stopped them. Where a source is left out, its quota is 0 and the
+/// features that only it fills say nothing. False where there is too little history for a ranker.
+/// Takes one training, and for each thing left out about as long as one situation's ranker takes.
+///
+/// # Errors
+/// Any [`Error`], and what `measure` returns.
+pub fn ablate<E: From<Error>>(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    params: &ModelParams,
+    situation: Situation,
+    options: &TrainOptions<'_>,
+    mut measure: impl FnMut(LeftOut, &Scorer) -> Result<(), E>,
+) -> Result<bool, E> {
+    let progress = options.progress;
+    params.check().map_err(Error::from)?;
+    let Some(mut inner) = Inner::new(ledger, catalogue, params, options)? else { return Ok(false) };
+    let cases: RankingCases = inner.cases(ledger, params, options.seed);
+    let tables = ranker::tables(&inner.split.before, catalogue);
+    let mut models = models::fit(ledger, catalogue, params, options.seed, progress)?;
+    models.set_weights(inner.tuning.weights);
+    let mut whole = models.scorer(ledger, catalogue)?;
+    drop(models);
+    let whole_tables = ranker::tables(ledger, catalogue);
+    for left_out in LeftOut::all(&whole) {
+        let split = &inner.split;
+        let cases = (&cases, situation);
+        let fitted =
+            ranker::fit_without(left_out, &mut inner.scorer, tables.clone(), split, cases, &params.ranker, options)?;
+        let Some(mut model) = fitted else { return Ok(false) };
+        model.tables = whole_tables.clone();
+        whole.set_ranker(model);
+        measure(left_out, &whole)?;
+    }
+    Ok(true)
+}
