@@ -50,8 +50,8 @@ fn queries_allocate_nothing_once_warm() {
     let folder = tempfile::tempdir().unwrap();
     let (shop, scorer) = support::small_model(folder.path());
     let ranker = scorer.model().ranker().unwrap();
-    let has_trees = |situation| ranker.of(situation).is_some_and(|rankers| rankers.trees.is_some());
-    assert!(Situation::ALL.into_iter().all(has_trees), "every situation has both rankers");
+    let has_all = |situation| ranker.of(situation).is_some_and(|r| r.trees.is_some() && r.neural.is_some());
+    assert!(Situation::ALL.into_iter().all(has_all), "every situation has every ranker");
     let mut scratch = scorer.scratch();
     let mut reader = CustomerReader::default();
     let mut known_customer = Customer::default();

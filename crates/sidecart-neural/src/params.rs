@@ -9,16 +9,16 @@ pub struct NeuralParams {
     pub hidden: Vec<usize>,
     /// Most passes over the lists. Default 30, range 1 to 1000.
     pub max_epochs: u32,
-    /// Passes without a smaller loss on newer lists after which learning stops. Default 3, range 1
+    /// Passes without a smaller loss on newer lists after which learning stops. Default 5, range 1
     /// to 1000.
     pub patience: u32,
     /// Lists that a step of the optimiser looks at. Default 64, range 1 to 4096.
     pub lists_per_step: usize,
-    /// Length of a step of AdamW in the first pass. Default 0.003, range 1e-6 to 1.
+    /// Length of a step of AdamW in the first pass. Default 0.01, range 1e-6 to 1.
     pub learning_rate: f64,
-    /// What the length is multiplied by after each pass. Default 0.8, above 0 and at most 1.
+    /// What the length is multiplied by after each pass. Default 0.9, above 0 and at most 1.
     pub learning_rate_decay: f64,
-    /// Share of the weights that goes in a step of length 1 (decoupled weight decay). Default 0.01,
+    /// Share of the weights that goes in a step of length 1 (decoupled weight decay). Default 0.5,
     /// range 0 to 10.
     pub weight_decay: f64,
 }
@@ -28,11 +28,11 @@ impl Default for NeuralParams {
         Self {
             hidden: vec![32, 16],
             max_epochs: 30,
-            patience: 3,
+            patience: 5,
             lists_per_step: 64,
-            learning_rate: 0.003,
-            learning_rate_decay: 0.8,
-            weight_decay: 0.01,
+            learning_rate: 0.01,
+            learning_rate_decay: 0.9,
+            weight_decay: 0.5,
         }
     }
 }

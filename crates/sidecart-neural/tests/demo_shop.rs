@@ -1,5 +1,7 @@
 //! The demo shop, trained, published and asked with the neural ranker.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use sidecart::core::{ItemId, NoProgress};
 use sidecart::data::demo::{DemoParams, DemoShop};
 use sidecart::serve::ranker::Situation;

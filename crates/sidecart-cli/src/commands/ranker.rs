@@ -18,6 +18,8 @@ struct Row {
     stage: String,
 }
 
+/// Learned rankers, in the order of their columns.
+const RANKERS: [&str; 3] = ["linear", "trees", "neural"];
 const SITUATIONS: [&str; 3] = ["completion-known", "anonymous", "discovery-known"];
 
 impl Row {
@@ -39,12 +41,13 @@ impl Row {
 
     /// The part of the model that did best alone.
     fn best_source(&self) -> Option<(&str, f64)> {
-        let alone =
-            self.results.iter().filter(|(name, ..)| !["mixture", "linear", "trees", "neural"].contains(&name.as_str()));
+        let is_alone = |name: &str| name != "mixture" && !RANKERS.contains(&name);
+        let alone = self.results.iter().filter(|(name, ..)| is_alone(name));
         alone.map(|(name, ndcg, _)| (name.as_str(), *ndcg)).max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    fn cells(&self, with_neural: bool) -> Vec<String> {
+    /// The cells of the row, with a column for each of the rankers.
+    fn cells(&self, rankers: &[&str]) -> Vec<String> {
         let shown = |ndcg: Option<f64>| ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
         let (source, alone) = self.best_source().unzip();
         let mut cells = vec![
@@ -55,10 +58,8 @@ impl Row {
             shown(self.ndcg("mixture")),
             shown(alone),
             source.unwrap_or_default().into(),
-            shown(self.ndcg("linear")),
-            shown(self.ndcg("trees")),
         ];
-        cells.extend(with_neural.then(|| shown(self.ndcg("neural"))));
+        cells.extend(rankers.iter().map(|name| shown(self.ndcg(name))));
         cells.push(self.stage.clone());
         cells
     }
@@ -71,21 +72,14 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
     let mut text = String::new();
     if !situations.is_empty() {
         text.push_str("ranker: NDCG@10 on the newest baskets held back in time\n");
-        let with_neural = situations.iter().any(|row| row.ndcg("neural").is_some());
-        let mut header = vec![
-            "situation",
-            "learned from",
-            "compared on",
-            "in pool",
-            "mixture",
-            "best alone",
-            "which",
-            "linear",
-            "trees",
-        ];
-        header.extend(with_neural.then_some("neural"));
+        // The neural ranker is an addition; most trainings know nothing of it.
+        let is_shown = |name: &&str| *name != "neural" || situations.iter().any(|row| row.ndcg(name).is_some());
+        let rankers: Vec<&str> = RANKERS.into_iter().filter(is_shown).collect();
+        let mut header = vec!["situation", "learned from", "compared on", "in pool", "mixture", "best alone", "which"];
+        header.extend(&rankers);
         header.push("answers");
-        text.push_str(&table_text(&header, &situations.iter().map(|row| row.cells(with_neural)).collect::<Vec<_>>())?);
+        let rows: Vec<Vec<String>> = situations.iter().map(|row| row.cells(&rankers)).collect();
+        text.push_str(&table_text(&header, &rows)?);
     }
     let has_row = |name: &&str| !situations.iter().any(|row| row.situation == **name);
     let without: Vec<&str> = SITUATIONS.into_iter().filter(has_row).collect();
@@ -146,6 +140,25 @@ mod tests {
         let expected = "discovery-known 8,506 2,500 98.9 % 0.3417 0.2953 own 0.3607 mixture";
         assert_eq!(row("discovery-known"), expected.split(' ').collect::<Vec<_>>(), "no trees were grown: {text}");
         assert!(text.ends_with("ranker: too few cases to learn one for anonymous; the mixture answers\n"), "{text}");
+        assert!(!text.contains("neural"), "{text}");
+    }
+
+    #[test]
+    fn a_neural_ranker_has_a_column_where_there_is_one() {
+        let results = [("mixture", 0.3), ("own", 0.2), ("linear", 0.31), ("trees", 0.32), ("neural", 0.33)];
+        let tuning = RankerTuning {
+            situations: vec![
+                found(Situation::CompletionKnown, &results, Stage::Neural),
+                found(Situation::Anonymous, &results[..4], Stage::Trees),
+            ],
+        };
+        let text = lines(&json!(tuning)).unwrap();
+        let ends = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().ends_with(&words))
+        };
+        assert!(ends("which linear trees neural answers"), "{text}");
+        assert!(ends("0.2000 own 0.3100 0.3200 0.3300 neural") && ends("0.2000 own 0.3100 0.3200 trees"), "{text}");
     }
 
     #[test]

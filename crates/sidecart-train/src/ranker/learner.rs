@@ -136,3 +136,27 @@ impl LearnedRanker {
         Err(Error::Bug { what: format!("a learner of {stage:?} over {n_features} features gave {got:?} over {n}") })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranker::LinearLearner;
+
+    #[test]
+    fn a_ranker_of_another_kind_or_width_is_a_defect() {
+        let lists = RankingLists {
+            rows: &[1.0, 5.0, 4.0, 0.0],
+            n_features: 1,
+            offsets: &[0, 2, 4],
+            relevant: &[false, true, true, false],
+            chosen: &[1, 0],
+        };
+        assert_eq!((lists.len(), lists.is_empty(), lists.list(1)), (2, false, &[4.0, 0.0][..]));
+        let learned = LinearLearner.learn(&lists, None, None, 1).unwrap().ranker;
+        assert!(learned.check(Stage::Linear, 1).is_ok());
+        for (stage, n_features) in [(Stage::Neural, 1), (Stage::Mixture, 1), (Stage::Linear, 2)] {
+            let error = learned.check(stage, n_features).unwrap_err();
+            assert!(matches!(&error, Error::Bug { what } if what.contains("Linear")), "{error}");
+        }
+    }
+}
