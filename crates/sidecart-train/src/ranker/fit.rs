@@ -276,3 +276,24 @@ fn choose(
     };
     Ok((ranker, tuning))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_learner_of_others_takes_the_place_of_an_own_one() {
+        let stages = |learners: &[&dyn RankerLearner]| learners.iter().map(|l| l.stage()).collect::<Vec<_>>();
+        let own = OwnLearners::new(&RankerParams::default());
+        let all = [Stage::Linear, Stage::Trees, Stage::Neural];
+        assert_eq!(stages(&own.with(&[])), all);
+        let other = NetworkLearner::default();
+        let learners = own.with(&[&other]);
+        assert_eq!(stages(&learners), all, "none of a stage is learned in vain");
+        assert!(std::ptr::addr_eq(learners[2], &raw const other));
+        let params = RankerParams { grow_trees: false, learn_network: false, ..RankerParams::default() };
+        let own = OwnLearners::new(&params);
+        assert_eq!(stages(&own.with(&[])), [Stage::Linear]);
+        assert_eq!(stages(&own.with(&[&other])), [Stage::Linear, Stage::Neural]);
+    }
+}
