@@ -1,5 +1,6 @@
 use sidecart_core::ItemId;
 
+use crate::cold_start::StandIn;
 use crate::model::{Association, Model};
 use crate::scorer::{Query, Scorer};
 use crate::settings::Source;
@@ -27,6 +28,8 @@ pub enum Reason {
     },
     /// It fits baskets like this one.
     FitsBasket,
+    /// Its category goes with one of the basket's, of whose items nothing else is known.
+    Category,
     /// Many buy it.
     Popular {
         /// In so many training baskets.
@@ -61,6 +64,7 @@ impl Reason {
                 format!("now and then with {}, too seldom to be sure", model.label(*anchor))
             }
             Self::FitsBasket => "fits baskets like this one".into(),
+            Self::Category => "of a category that goes with the basket's; too little is known of its items".into(),
             Self::Popular { n_baskets } => format!("popular: in {}", times(*n_baskets)),
         }
     }
@@ -76,7 +80,7 @@ impl Scorer {
     #[must_use]
     pub fn explain(&self, query: &Query<'_>, item: ItemId) -> Reason {
         let model = self.model();
-        let popular = self.explain_fallback(item);
+        let popular = self.explain_stand_in(item, StandIn::Popular);
         if query.using == Source::Popular {
             return popular;
         }
@@ -111,12 +115,15 @@ impl Scorer {
         }
     }
 
-    /// Why an offer stands in for one the model did not have: many buy it.
+    /// Why an offer stands in for one the model did not have.
     ///
     /// # Panics
     /// When the item is not of this model.
     #[must_use]
-    pub fn explain_fallback(&self, item: ItemId) -> Reason {
-        Reason::Popular { n_baskets: self.model().item_baskets()[item.index()] }
+    pub fn explain_stand_in(&self, item: ItemId, by: StandIn) -> Reason {
+        match by {
+            StandIn::Category => Reason::Category,
+            StandIn::Popular => Reason::Popular { n_baskets: self.model().item_baskets()[item.index()] },
+        }
     }
 }

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod cold_start;
 mod error;
 mod explain;
 mod model;
@@ -31,6 +32,7 @@ mod sources;
 pub mod trees;
 pub mod upsell;
 
+pub use cold_start::StandIn;
 pub use error::{Error, Result};
 pub use explain::Reason;
 pub use model::{Association, Model};

@@ -472,6 +472,13 @@ impl Model {
         &self.container.get(&tables.baskets.values)[tables.baskets.range(&self.container, basket as usize)]
     }
 
+    /// Whether an item has an in-vector, or stands in a kept basket.
+    pub(crate) fn has_vector_or_postings(&self, item: ItemId) -> bool {
+        let has_vector = |tables: &EmbeddingTables| tables.input_rows[item.index()] != NO_ROW;
+        self.embeddings.as_ref().is_some_and(has_vector)
+            || self.baskets.as_ref().is_some_and(|tables| !self.postings(tables, item).is_empty())
+    }
+
     /// Whether the model has neighbour lists.
     #[must_use]
     pub fn has_neighbours(&self) -> bool {

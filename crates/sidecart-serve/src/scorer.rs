@@ -5,6 +5,7 @@ use std::path::Path;
 use sidecart_artifact::{Container, CustomerStore, Manifest, Mode as OpenMode, ModelFiles, RecordScratch};
 use sidecart_core::{Clock, Customer, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time};
 
+use crate::cold_start::{StandIn, stand_in};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::ranker::{self, LinearRanker, N_FEATURES, N_LIGHT, RankerModel, Situation, Stage};
@@ -60,9 +61,24 @@ impl Default for Query<'_> {
 pub struct Answer<'s> {
     /// At most `k` items; never one of the basket or of the exclusions.
     pub offers: &'s [Scored],
-    /// Offers from this position on stand in because the model had no more of its own: they are
-    /// the most popular items. Equal to `offers.len()` when none does.
+    /// Offers from this position on stand in because the model had no more of its own. Equal to
+    /// `offers.len()` when none does.
     pub fallback_from: usize,
+    /// Those from this position on are the most popular items; what stands in before them rests on
+    /// categories. At least `fallback_from`.
+    pub popular_from: usize,
+}
+
+impl Answer<'_> {
+    /// What the offer at a position stands in by; `None` where the model speaks for it.
+    #[must_use]
+    pub fn stand_in(&self, position: usize) -> Option<StandIn> {
+        match position {
+            position if position >= self.popular_from => Some(StandIn::Popular),
+            position if position >= self.fallback_from => Some(StandIn::Category),
+            _ => None,
+        }
+    }
 }
 
 /// A model that answers. Immutable; share it between threads, give each thread its own
@@ -228,7 +244,8 @@ impl Scorer {
     ///
     /// Items of the basket and `exclude` never come back; in [`Mode::Discovery`] neither does
     /// anything the customer bought before. With [`Source::Default`] an answer shorter than `k`
-    /// is filled with popular items, marked by `fallback_from`; other sources answer alone.
+    /// is filled with popular items, and where nothing is known of the basket but categories, these
+    /// answer; both are marked. Other sources answer alone.
     ///
     /// # Errors
     /// [`Error::Query`] for a `k` out of range or an item (of basket, exclusions or a past that is
@@ -240,15 +257,20 @@ impl Scorer {
         mark(query, scratch);
         let knows_customer = query.history.is_some_and(|h| h.as_of(query.time).len() > 0);
         let situation = Situation::of(query.mode, knows_customer);
+        let is_default = query.using == Source::Default;
+        let stand_in = if is_default { stand_in(&self.model, knows_customer, scratch) } else { None };
         match self.stage(query.using, situation) {
+            // A ranker has never seen a question that says nothing.
+            Some(_) if stand_in == Some(StandIn::Popular) => {}
             Some((model, stage)) => self.rank(query, model, situation, stage, scratch)?,
             None => self.answer_from(query, knows_customer, scratch)?,
         }
-        let fallback_from = scratch.ranked.len();
-        if query.using == Source::Default {
+        let popular_from = scratch.ranked.len();
+        let fallback_from = if stand_in == Some(StandIn::Category) { 0 } else { popular_from };
+        if is_default {
             self.fill_up(query.k, scratch);
         }
-        Ok(Answer { offers: &scratch.ranked, fallback_from })
+        Ok(Answer { offers: &scratch.ranked, fallback_from, popular_from })
     }
 
     /// The ranker that answers, where one does.

@@ -5,7 +5,7 @@ use std::path::Path;
 use sidecart_core::{Customer, EventLog, ItemId, Progress, Time};
 use sidecart_data::Query as FileQuery;
 use sidecart_data::config::TimeUnit;
-use sidecart_serve::{CustomerReader, Mode, Query, Scorer, Scratch, Source};
+use sidecart_serve::{CustomerReader, Mode, Query, Scorer, Scratch, Source, StandIn};
 
 use crate::batch::{Answered, BatchSummary, Row, answer_file};
 use crate::checked_queries::{excluded_items, read_checked_queries};
@@ -117,16 +117,16 @@ impl<'a> CrossSellSession<'a> {
         let mut rows: Vec<Row> = (0..)
             .zip(answer.offers)
             .map(|(at, offer)| {
-                let fallback = at >= answer.fallback_from;
-                let reason = match fallback {
-                    true => self.scorer.explain_fallback(offer.item),
-                    false => self.scorer.explain(&query, offer.item),
+                let stand_in = answer.stand_in(at);
+                let reason = match stand_in {
+                    Some(by) => self.scorer.explain_stand_in(offer.item, by),
+                    None => self.scorer.explain(&query, offer.item),
                 };
                 Row {
                     item: Some(offer.item),
                     score: Some(f64::from(offer.score)),
                     anchor: reason.anchor(),
-                    fallback: fallback.then_some("popular"),
+                    fallback: stand_in.map(StandIn::name),
                     reason: reason.text(model),
                     ..Row::default()
                 }

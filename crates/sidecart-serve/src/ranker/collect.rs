@@ -7,6 +7,7 @@ use super::tables::{KindPair, RankerTables};
 use crate::model::Model;
 use crate::scratch::Scratch;
 use crate::sources::signal;
+use sidecart_kernels::prefetch_read;
 
 /// Days after which a line of the past counts 1/e for kinds, makers and lines.
 const GROUP_TAU: f64 = 120.0;
@@ -103,7 +104,15 @@ pub(crate) fn past(
     let now = if at == Time(i64::MAX) { newest } else { at };
     let (mut prices, mut private, mut n_lines, mut weights) = (0.0f32, 0.0f32, 0.0f32, 0.0f32);
     let mut n_baskets = 0u32;
+    let mut ahead = history.as_of(at);
+    let mut ask_for_next = || {
+        for item in ahead.next().iter().flat_map(|basket| basket.items) {
+            prefetch_read(&tables.items, item.index());
+        }
+    };
+    ask_for_next();
     for (position, basket) in history.as_of(at).enumerate() {
+        ask_for_next();
         n_baskets += 1;
         let age_of = |now: Time| match clock {
             Clock::None => 0.0,

@@ -2,6 +2,7 @@ use super::collect::LIFT_WEIGHT;
 use super::memory::{CandidateFacts, KindState, RankerMemory};
 use super::tables::{ItemFacts, RankerTables};
 use crate::scratch::{Candidate, Scratch};
+use crate::settings::{N_SIGNALS, Weights};
 use crate::sources::signal;
 
 /// A group of features that say something of one kind.
@@ -178,8 +179,14 @@ fn due(n: f32, newest: f32, oldest: f32) -> f32 {
     ratio / (1.0 + ratio)
 }
 
-fn fourth_root(share: f32) -> f32 {
-    share.max(0.0).sqrt().sqrt()
+/// Fourth roots of the shares of all signals, four or eight at a time.
+#[inline]
+fn fourth_roots(signals: &Weights, scales: &Weights) -> Weights {
+    let mut roots = [0.0; N_SIGNALS];
+    for ((root, signal), scale) in roots.iter_mut().zip(signals).zip(scales) {
+        *root = (signal * scale).max(0.0).sqrt().sqrt();
+    }
+    roots
 }
 
 /// Everything that the features of a query's candidates have in common.
@@ -216,16 +223,16 @@ impl<'a> Features<'a> {
         let own = memory.facts.get(place).unwrap_or(&none);
         let kind = memory.kinds.get(memory.epoch, facts.kind);
         let line = memory.lines.get(memory.epoch, facts.line);
-        let root = |signal: usize| fourth_root(signals[signal] * memory.scales[signal]);
+        let roots = fourth_roots(signals, &memory.scales);
         *out = [
-            root(signal::NEIGHBOURS),
-            root(signal::NEIGHBOURS_MAX),
-            root(signal::BASKETS),
-            root(signal::EMBEDDINGS),
-            root(signal::EASE),
+            roots[signal::NEIGHBOURS],
+            roots[signal::NEIGHBOURS_MAX],
+            roots[signal::BASKETS],
+            roots[signal::EMBEDDINGS],
+            roots[signal::EASE],
             own.n_hits * self.per_basket,
-            root(signal::OWN_FREQUENCY),
-            root(signal::OWN_TOGETHER),
+            roots[signal::OWN_FREQUENCY],
+            roots[signal::OWN_TOGETHER],
             recency(own.n_own, own.newest),
             facts.log_baskets,
             facts.log_recent,
@@ -259,7 +266,6 @@ impl<'a> Features<'a> {
     /// The features of the candidate at a position.
     pub(crate) fn write(&self, place: usize, out: &mut [f32; N_FEATURES]) {
         let Self { tables, scratch, memory, .. } = self;
-        let scales = &memory.scales;
         let Candidate { item, signals } = &scratch.candidates[place];
         let facts = &tables.items[*item as usize];
         let none = CandidateFacts::default();
@@ -271,7 +277,7 @@ impl<'a> Features<'a> {
         let line = memory.lines.get(epoch, facts.line);
         let totals = &memory.totals;
         let [neighbours, neighbours_max, baskets, embeddings, frequency, together, _, ease] =
-            std::array::from_fn(|s| fourth_root(signals[s] * scales[s]));
+            fourth_roots(signals, &memory.scales);
         let of_kind = tables.kinds.get(facts.kind as usize);
         let (kind_first_rate, kind_price) = of_kind.map_or((0.0, facts.log_price), |k| (k.first_rate, k.log_price));
         let known_past = totals.n_past > 0.0;

@@ -12,12 +12,14 @@ pub struct Quotas {
     pub ease: u32,
     /// Items that the customer bought before, the newest first.
     pub own: u32,
-    /// Nearest vectors, searched where all other sources find fewer than `pool`.
+    /// Nearest vectors, searched where the sources above find fewer than the first stage keeps.
     pub embeddings: u32,
     /// Best sellers of the whole history.
     pub popular: u32,
     /// Of all these, the best by the mixture's weights.
     pub pool: u32,
+    /// The same in discovery, where what will be bought is harder to find.
+    pub discovery_pool: u32,
     /// Kinds that go with the basket's or are the customer's, best first.
     pub kinds: u32,
     /// Items of each of these kinds.
@@ -44,13 +46,14 @@ impl Default for Quotas {
             own: 1_000,
             embeddings: 150,
             popular: 40,
-            pool: 800,
+            pool: 600,
+            discovery_pool: 900,
             kinds: 30,
             items_per_kind: 10,
             items_per_line: 15,
             own_lines: 15,
             recent: 60,
-            store: 60,
+            store: 30,
         }
     }
 }
@@ -65,6 +68,7 @@ impl Quotas {
         embeddings: 0,
         popular: 20,
         pool: 200,
+        discovery_pool: 200,
         kinds: 0,
         items_per_kind: 0,
         items_per_line: 0,
@@ -84,6 +88,7 @@ impl Quotas {
             embeddings: self.embeddings.min(other.embeddings),
             popular: self.popular.min(other.popular),
             pool: self.pool.min(other.pool),
+            discovery_pool: self.discovery_pool.min(other.discovery_pool),
             kinds: self.kinds.min(other.kinds),
             items_per_kind: self.items_per_kind.min(other.items_per_kind),
             items_per_line: self.items_per_line.min(other.items_per_line),
@@ -95,7 +100,7 @@ impl Quotas {
 
     /// All with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u32); 13] {
+    pub fn named(&self) -> [(&'static str, u32); 14] {
         let Self {
             neighbours,
             baskets,
@@ -104,6 +109,7 @@ impl Quotas {
             embeddings,
             popular,
             pool,
+            discovery_pool,
             kinds,
             items_per_kind,
             items_per_line,
@@ -119,6 +125,7 @@ impl Quotas {
             ("embeddings", embeddings),
             ("popular", popular),
             ("pool", pool),
+            ("discovery_pool", discovery_pool),
             ("kinds", kinds),
             ("items_per_kind", items_per_kind),
             ("items_per_line", items_per_line),
@@ -131,10 +138,13 @@ impl Quotas {
     /// The first quota out of range, with what is expected: 0 to 65536, the pool at least 1.
     #[must_use]
     pub fn out_of_range(&self) -> Option<(&'static str, u32, &'static str)> {
-        let is_wrong = |(name, n): &(&str, u32)| *n > MAX_QUOTA || (*name == "pool" && *n == 0);
+        let is_wrong = |(name, n): &(&str, u32)| *n > MAX_QUOTA || (name.ends_with("pool") && *n == 0);
         self.named().into_iter().find(is_wrong).map(|(name, n)| {
-            let expected =
-                if name == "pool" { "a whole number from 1 to 65536" } else { "a whole number from 0 to 65536" };
+            let expected = if name.ends_with("pool") {
+                "a whole number from 1 to 65536"
+            } else {
+                "a whole number from 0 to 65536"
+            };
             (name, n, expected)
         })
     }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::scorer::Query;
 use crate::scratch::Scratch;
-use crate::settings::{N_SIGNALS, Weights};
+use crate::settings::{Mode, N_SIGNALS, Weights};
 use crate::sources::{self, signal};
 
 /// Candidates whose facts are asked for ahead of their use.
@@ -40,11 +40,12 @@ pub(crate) fn gather(
     // Where others find enough, a search of all vectors costs much and adds little: their scores
     // are a feature of every candidate in any case.
     let mut outcome = Ok(());
-    if scratch.candidates.len() < quotas.pool as usize {
+    if scratch.candidates.len() < ranker.settings.kept as usize {
         outcome = sources::embeddings(model, quotas.embeddings as usize, scratch);
     }
     let situation = Situation::of(query.mode, memory.totals.n_past > 0.0);
-    fill_pool(model.settings().weights.of_situation(situation), quotas.pool as usize, scratch, &mut memory);
+    let pool = if query.mode == Mode::Discovery { quotas.discovery_pool } else { quotas.pool };
+    fill_pool(model.settings().weights.of_situation(situation), pool as usize, scratch, &mut memory);
     let n_signals = scratch.candidates.len();
     collect::groups(tables, quotas, scratch, &mut memory);
     if let Some(store) = query.store.filter(|store| (*store as usize) < tables.store_items.len()) {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use sidecart::CROSS_SELL;
 use sidecart::core::ItemId;
-use sidecart::serve::{Query, Reason, Scorer, Source};
+use sidecart::serve::{Query, Reason, Scorer, Source, StandIn};
 
 use super::super::{id_json, table_text};
 use super::asked::Asked;
@@ -20,7 +20,7 @@ struct Offer {
     item: ItemId,
     score: f32,
     reason: Reason,
-    fallback: bool,
+    stand_in: Option<StandIn>,
 }
 
 impl CrossSell {
@@ -45,12 +45,12 @@ impl CrossSell {
         let offers: Vec<Offer> = (0..)
             .zip(answer.offers)
             .map(|(at, offer)| {
-                let fallback = at >= answer.fallback_from;
-                let reason = match fallback {
-                    true => scorer.explain_fallback(offer.item),
-                    false => scorer.explain(&query, offer.item),
+                let stand_in = answer.stand_in(at);
+                let reason = match stand_in {
+                    Some(by) => scorer.explain_stand_in(offer.item, by),
+                    None => scorer.explain(&query, offer.item),
                 };
-                Offer { item: offer.item, score: offer.score, reason, fallback }
+                Offer { item: offer.item, score: offer.score, reason, stand_in }
             })
             .collect();
         if offers.len() < args.k {
@@ -69,7 +69,7 @@ impl CrossSell {
                 rank.to_string(),
                 scorer.model().items().get(offer.item.0).to_string(),
                 scorer.model().name(offer.item).unwrap_or("").to_owned(),
-                if offer.fallback { "fallback".to_owned() } else { format!("{:.4}", offer.score) },
+                if offer.stand_in.is_some() { "fallback".to_owned() } else { format!("{:.4}", offer.score) },
             ];
             if args.explain {
                 row.push(offer.reason.text(scorer.model()));
@@ -91,7 +91,7 @@ impl CrossSell {
                 "score": offer.score,
                 "kind": CROSS_SELL,
                 "anchor_id": offer.reason.anchor().map(|a| id_json(items.get(a.0))),
-                "fallback": offer.fallback.then_some("popular"),
+                "fallback": offer.stand_in.map(StandIn::name),
                 "reason": offer.reason.text(scorer.model()),
             });
             if let (true, Reason::BoughtTogether { evidence, .. }) = (args.explain, &offer.reason) {
