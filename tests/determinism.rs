@@ -55,8 +55,8 @@ fn threads_row_order_files_and_merges_do_not_show() {
     assert!(reference.iter().any(|(name, _)| name.ends_with("model.safetensors")));
     let scorer = Scorer::open(&reference_folder).unwrap();
     let ranker = scorer.model().ranker().unwrap();
-    let has_trees = |situation| ranker.of(situation).is_some_and(|rankers| rankers.trees.is_some());
-    assert!(Situation::ALL.into_iter().all(has_trees), "the shop is large enough for every ranker");
+    let has_all = |situation| ranker.of(situation).is_some_and(|r| r.trees.is_some() && r.neural.is_some());
+    assert!(Situation::ALL.into_iter().all(has_all), "the shop is large enough for every ranker");
     let check = |what: &str, other: &Path| {
         assert_eq!(other.file_name(), reference_folder.file_name(), "{what}: another version");
         assert!(contents(other) == reference, "{what}: other bytes");

@@ -11,9 +11,7 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use sidecart::core::{NoProgress, Rng};
 use sidecart::data::demo::{DemoParams, DemoShop};
-use sidecart::models::ranker::{Learned, LearnedRanker, LinearLearner, RankerLearner, RankingLists};
 use sidecart::serve::Scorer;
-use sidecart::serve::ranker::{DenseLayer, NeuralRanker, Stage};
 use sidecart::{Config, Dataset};
 
 /// A demo shop that trains in a second or two.
@@ -95,37 +93,10 @@ pub(crate) fn config(folder: &Path) -> Config {
     config
 }
 
-/// A linear ranker as a neural network, so that models have one without much to learn: the utility
-/// is the difference of its positive and its negative part.
-struct LinearNetwork;
-
-impl RankerLearner for LinearNetwork {
-    fn stage(&self) -> Stage {
-        Stage::Neural
-    }
-
-    fn learn(
-        &self,
-        train: &RankingLists<'_>,
-        valid: Option<&RankingLists<'_>>,
-        n_steps: Option<u32>,
-        seed: u64,
-    ) -> sidecart::models::Result<Learned> {
-        let learned = LinearLearner.learn(train, valid, n_steps, seed)?;
-        let LearnedRanker::Linear(linear) = learned.ranker else { unreachable!("a linear learner") };
-        let negative = linear.coefficients.iter().map(|coefficient| -coefficient);
-        let weights = linear.coefficients.iter().copied().chain(negative).collect();
-        let parts = DenseLayer { weights, biases: vec![0.0; 2] };
-        let difference = DenseLayer { weights: vec![1.0, -1.0], biases: vec![0.0] };
-        let network = NeuralRanker::new(linear.means, linear.inverse_scales, vec![parts, difference])?;
-        Ok(Learned { ranker: LearnedRanker::Neural(network), n_steps: learned.n_steps })
-    }
-}
-
 /// Reads, trains and publishes below `out`; the folder of the new version.
 pub(crate) fn train_to(config: &Config, statistics: &[PathBuf], out: &Path) -> PathBuf {
     let dataset = Dataset::read(config, statistics, Default::default(), &NoProgress).unwrap();
-    let trained = sidecart::train_with(&dataset, config, &[&LinearNetwork], &NoProgress).unwrap();
+    let trained = sidecart::train(&dataset, config, &NoProgress).unwrap();
     let version = sidecart::publish(out, &trained, &dataset, config).unwrap();
     out.join(version.to_string())
 }

@@ -172,7 +172,7 @@ pub(crate) enum UsingArg {
     Logistic,
     /// Boosted trees: the ranker of cross-sells, the propensity of upsells
     Trees,
-    /// The neural ranker, where the model has one
+    /// The neural ranker
     Neural,
 }
 

@@ -3,12 +3,11 @@ use burn::tensor::Device;
 use sidecart_core::{Rng, exp, ln};
 use sidecart_serve::ranker::{NeuralRanker, Stage};
 use sidecart_train::counting::ParameterError;
-use sidecart_train::ranker::{Learned, LearnedRanker, RankerLearner, RankingLists};
+use sidecart_train::ranker::{Learned, LearnedRanker, NetworkParams, RankerLearner, RankingLists};
 use sidecart_train::{Error, Result};
 
 use crate::batch::{Batch, Standards};
 use crate::network::Network;
-use crate::params::NeuralParams;
 
 const WEIGHT_STREAM: u64 = 0x7765_6967_6874;
 const ORDER_STREAM: u64 = 0x6f72_6465_7200;
@@ -17,13 +16,14 @@ const ORDER_STREAM: u64 = 0x6f72_6465_7200;
 /// probability on the right candidate (the top-one loss of Cao, Qin, Liu, Tsai, Li: Learning to
 /// Rank: From Pairwise Approach to Listwise Approach, 2007; with one right candidate it is the
 /// likelihood of a conditional logit), by AdamW (Loshchilov, Hutter: Decoupled Weight Decay
-/// Regularization, 2019).
+/// Regularization, 2019): what [`NetworkLearner`](sidecart_train::ranker::NetworkLearner) learns
+/// without burn, in whose place it stands.
 ///
 /// A step is a pass over all lists. It runs on the device that burn has by default: the processor,
 /// or a GPU where the crate was built for one; which is needed then.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct NeuralLearner {
-    params: NeuralParams,
+    params: NetworkParams,
 }
 
 impl NeuralLearner {
@@ -31,14 +31,14 @@ impl NeuralLearner {
     ///
     /// # Errors
     /// [`ParameterError`] with the first setting outside its range.
-    pub fn new(params: NeuralParams) -> Result<Self, ParameterError> {
+    pub fn new(params: NetworkParams) -> Result<Self, ParameterError> {
         params.check()?;
         Ok(Self { params })
     }
 
     /// Its parameters.
     #[must_use]
-    pub fn params(&self) -> &NeuralParams {
+    pub fn params(&self) -> &NetworkParams {
         &self.params
     }
 }
@@ -55,7 +55,7 @@ impl RankerLearner for NeuralLearner {
         n_steps: Option<u32>,
         seed: u64,
     ) -> Result<Learned> {
-        let NeuralParams { hidden, patience, lists_per_step, weight_decay, .. } = &self.params;
+        let NetworkParams { hidden, patience, lists_per_step, weight_decay, .. } = &self.params;
         let device = Device::default().autodiff();
         let standards = Standards::of(train);
         let mut network = Network::new(train.n_features, hidden, &mut Rng::new(seed, WEIGHT_STREAM), &device);
@@ -115,7 +115,7 @@ fn mean_loss(ranker: &NeuralRanker, lists: &RankingLists<'_>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use sidecart_train::ranker::LinearLearner;
+    use sidecart_train::ranker::{LinearLearner, NetworkLearner};
 
     use super::*;
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn learner(max_epochs: u32) -> NeuralLearner {
-        let params = NeuralParams { max_epochs, lists_per_step: 32, learning_rate: 0.01, ..NeuralParams::default() };
+        let params = NetworkParams { max_epochs, lists_per_step: 32, learning_rate: 0.01, ..NetworkParams::default() };
         NeuralLearner::new(params).unwrap()
     }
 
@@ -184,6 +184,39 @@ mod tests {
         let neural = learner(10).learn(&train.lists(), Some(&valid.lists()), None, 1).unwrap();
         let (linear, neural) = (test.accuracy(&linear.ranker), test.accuracy(&neural.ranker));
         assert!(linear < 0.6 && neural > 0.95, "linear {linear}, neural {neural}");
+    }
+
+    /// Both draw the same first weights and the same order of lists, so that each checks the other's
+    /// gradients, moments and steps. What rounding differs by grows from step to step.
+    #[test]
+    fn agrees_with_the_learner_of_the_default_build() {
+        let train = exclusive_or(1, 256);
+        for (hidden, lists_per_step, n_epochs, weight_decay, nearness) in [
+            (vec![8, 4], 256, 1, 0.0, 1e-4),
+            (vec![32, 16], 64, 1, 0.0, 1e-4),
+            (vec![], 64, 3, 0.0, 1e-4),
+            (vec![8], 32, 3, 0.5, 1e-3),
+        ] {
+            let what = format!("{hidden:?}, {lists_per_step} lists a step");
+            let params = NetworkParams { hidden, lists_per_step, weight_decay, ..NetworkParams::default() };
+            let network = |learner: &dyn RankerLearner| {
+                let learned = learner.learn(&train.lists(), None, Some(n_epochs), 1).unwrap();
+                let LearnedRanker::Neural(network) = learned.ranker else { panic!("no network") };
+                network
+            };
+            let burn = network(&NeuralLearner::new(params.clone()).unwrap());
+            let ours = network(&NetworkLearner { params });
+            let numbers = |network: &NeuralRanker| -> Vec<f32> {
+                network.layers().iter().flat_map(|layer| [&layer.weights[..], &layer.biases].concat()).collect()
+            };
+            let (numbers_of_burn, numbers_of_ours) = (numbers(&burn), numbers(&ours));
+            assert_eq!(numbers_of_burn.len(), numbers_of_ours.len());
+            let distances = numbers_of_burn.iter().zip(&numbers_of_ours).map(|(a, b)| (a - b).abs());
+            let farthest = distances.fold(0.0, f32::max);
+            assert!(farthest < nearness, "{what}: {farthest}");
+            let [of_burn, of_ours] = [&burn, &ours].map(|network| mean_loss(network, &train.lists()));
+            assert!((of_burn - of_ours).abs() < f64::from(nearness), "{what}: loss {of_burn} and {of_ours}");
+        }
     }
 
     #[test]
@@ -231,8 +264,8 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_refused() {
-        let params = NeuralParams { max_epochs: 0, ..NeuralParams::default() };
+        let params = NetworkParams { max_epochs: 0, ..NetworkParams::default() };
         assert_eq!(NeuralLearner::new(params).unwrap_err().name, "max_epochs");
-        assert_eq!(NeuralLearner::default().params(), &NeuralParams::default());
+        assert_eq!(NeuralLearner::default().params(), &NetworkParams::default());
     }
 }

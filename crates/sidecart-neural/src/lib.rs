@@ -26,7 +26,5 @@
 mod batch;
 mod learner;
 mod network;
-mod params;
 
 pub use learner::NeuralLearner;
-pub use params::NeuralParams;

@@ -7,8 +7,8 @@ use sidecart::data::demo::{DemoParams, DemoShop};
 use sidecart::serve::ranker::Situation;
 use sidecart::serve::{Query, Scorer, Source};
 use sidecart::{Config, Dataset, EvaluateRequest};
-use sidecart_neural::{NeuralLearner, NeuralParams};
-use sidecart_train::ranker::RankerLearner;
+use sidecart_neural::NeuralLearner;
+use sidecart_train::ranker::{NetworkParams, RankerLearner};
 
 fn shop(folder: &std::path::Path) -> (Dataset, Config) {
     let params = DemoParams { n_customers: 700, n_weeks: 30, ..DemoParams::default() };
@@ -24,7 +24,7 @@ fn shop(folder: &std::path::Path) -> (Dataset, Config) {
 }
 
 fn learner() -> NeuralLearner {
-    let params = NeuralParams { hidden: vec![16], max_epochs: 4, lists_per_step: 32, ..NeuralParams::default() };
+    let params = NetworkParams { hidden: vec![16], max_epochs: 4, lists_per_step: 32, ..NetworkParams::default() };
     NeuralLearner::new(params).unwrap()
 }
 
@@ -74,10 +74,11 @@ fn a_neural_ranker_is_learned_published_and_asked() {
 #[test]
 fn an_evaluation_learns_it_too() {
     let folder = tempfile::tempdir().unwrap();
-    let (dataset, config) = shop(folder.path());
+    let (dataset, mut config) = shop(folder.path());
+    config.models.ranker.learn_network = false;
     let request = EvaluateRequest { using: Some(Source::Neural), ..EvaluateRequest::default() };
     let refused = sidecart::evaluate(&dataset, &config, request, &NoProgress).unwrap_err().to_string();
-    assert!(refused.contains("neural"), "nothing learns it: {refused}");
+    assert!(refused.contains("learn_network"), "nothing learns it: {refused}");
     let learner = learner();
     let report = sidecart::evaluate_with(&dataset, &config, request, &[&learner], &NoProgress).unwrap();
     let hits = |name: &str| report.ranker(name).unwrap().slices[0].hr_10.as_ref().unwrap().value;

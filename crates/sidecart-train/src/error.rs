@@ -36,7 +36,7 @@ pub enum Error {
     /// Segments cannot be made.
     #[error(transparent)]
     Segments(#[from] crate::segments::SegmentError),
-    /// A ranker of a learner from outside could not be learned.
+    /// A ranker could not be learned.
     #[error("learning a ranker: {problem}")]
     Learner {
         /// What the learner says, with the remedy.

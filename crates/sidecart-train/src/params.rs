@@ -54,6 +54,9 @@ impl ModelParams {
         of("models.baskets", self.baskets.check())?;
         of("models.own", self.own.check())?;
         of("models.mixture", self.mixture.check())?;
+        // Before the whole, so that the section is named in which the setting stands.
+        of("models.ranker.trees", self.ranker.trees.check())?;
+        of("models.ranker.network", self.ranker.network.check())?;
         of("models.ranker", self.ranker.check())
     }
 }

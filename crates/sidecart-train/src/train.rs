@@ -38,8 +38,8 @@ pub struct TrainOptions<'a> {
     pub seed: u64,
     /// Who is told, and who may stop it.
     pub progress: &'a dyn Progress,
-    /// What learns rankers beside the linear ranker and the trees; the later of two of one stage
-    /// counts.
+    /// What learns rankers beside the linear ranker, the trees and the network, or in the place of
+    /// that which is of the same stage; the later of two of one stage counts.
     pub learners: &'a [&'a dyn RankerLearner],
 }
 

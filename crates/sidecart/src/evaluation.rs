@@ -185,25 +185,23 @@ pub(crate) fn split_for(dataset: &Dataset, config: &Config, mode: Mode) -> Resul
 /// Refuses, before anything is trained, a part that the configuration switches off or nothing
 /// learns.
 fn check_enabled(using: Option<Source>, config: &Config, learners: &[&dyn RankerLearner]) -> Result<()> {
-    if using == Some(Source::Neural) && !learners.iter().any(|learner| learner.stage() == Stage::Neural) {
-        return Err(Error::Setting {
-            key: "using".into(),
-            got: Source::Neural.to_string(),
-            expected: "a part that is learned here; sidecart-neural learns a neural ranker".into(),
-        });
-    }
-    let (enabled, section) = match using {
-        Some(Source::Embeddings) => (config.models.embeddings.enabled, "embeddings"),
-        Some(Source::Baskets) => (config.models.baskets.enabled, "baskets"),
+    let models = &config.models;
+    let is_learned = |stage: Stage| learners.iter().any(|learner| learner.stage() == stage);
+    let (is_learned, key, what) = match using {
+        Some(Source::Embeddings) => (models.embeddings.enabled, "embeddings.enabled", "embeddings are"),
+        Some(Source::Baskets) => (models.baskets.enabled, "baskets.enabled", "baskets are"),
+        Some(Source::Neural) => {
+            (models.ranker.learn_network || is_learned(Stage::Neural), "ranker.learn_network", "the neural ranker is")
+        }
         _ => return Ok(()),
     };
-    if enabled {
+    if is_learned {
         return Ok(());
     }
     Err(Error::Setting {
-        key: format!("models.{section}.enabled"),
+        key: format!("models.{key}"),
         got: "false".into(),
-        expected: format!("true where {section} are measured alone"),
+        expected: format!("true where {what} measured alone"),
     })
 }
 

@@ -183,6 +183,7 @@ pub const REFERENCE: &[Key] = &[
     ),
     key("models.ranker.enabled", "true", "true, false", "whether a ranker is learned; it needs `models.mixture.tune`"),
     key("models.ranker.grow_trees", "true", "true, false", "whether trees are grown beside the linear ranker"),
+    key("models.ranker.learn_network", "true", "true, false", "whether a neural network is learned beside it"),
     key("models.ranker.max_baskets", "9000", ">= 100 baskets", "most held-out baskets that cases come from"),
     key(
         "models.ranker.min_cases",
@@ -263,6 +264,23 @@ pub const REFERENCE: &[Key] = &[
         ">= 1 tree",
         "growth stops after so many trees without a gain on the newest held-out baskets",
     ),
+    key(
+        "models.ranker.network.hidden",
+        "[32, 16]",
+        "up to 3 whole numbers, 1 to 64 units",
+        "units of the hidden layers, the one over the features first",
+    ),
+    key("models.ranker.network.max_epochs", "30", "1 to 1000", "most passes over the cases"),
+    key(
+        "models.ranker.network.patience",
+        "5",
+        "1 to 1000 passes",
+        "learning stops after so many passes without a gain on the newest held-out baskets",
+    ),
+    key("models.ranker.network.lists_per_step", "64", "1 to 4096 cases", "cases that a step of the optimiser looks at"),
+    key("models.ranker.network.learning_rate", "0.01", "1e-6 to 1", "length of a step of AdamW in the first pass"),
+    key("models.ranker.network.learning_rate_decay", "0.9", "> 0 to 1", "factor on the length after each pass"),
+    key("models.ranker.network.weight_decay", "0.5", "0 to 10", "share of the weights that goes in a step of length 1"),
     key("upsell.enabled", "true", "true, false", "whether upgrades are learned"),
     key(
         "upsell.period_days",

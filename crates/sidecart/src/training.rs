@@ -19,7 +19,7 @@ pub fn train(dataset: &Dataset, config: &Config, progress: &dyn Progress) -> Res
     train_with(dataset, config, &[], progress)
 }
 
-/// As [`train`], with more rankers to choose from than the linear one and the trees.
+/// As [`train`], with more rankers to choose from than the linear one, the trees and the network.
 ///
 /// # Errors
 /// Any error of training.

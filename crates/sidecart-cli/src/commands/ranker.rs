@@ -72,7 +72,7 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
     let mut text = String::new();
     if !situations.is_empty() {
         text.push_str("ranker: NDCG@10 on the newest baskets held back in time\n");
-        // The neural ranker is an addition; most trainings know nothing of it.
+        // Models of an earlier release and those without a network have no such column.
         let is_shown = |name: &&str| *name != "neural" || situations.iter().any(|row| row.ndcg(name).is_some());
         let rankers: Vec<&str> = RANKERS.into_iter().filter(is_shown).collect();
         let mut header = vec!["situation", "learned from", "compared on", "in pool", "mixture", "best alone", "which"];

@@ -12,6 +12,7 @@ use super::examples::{Asked, CaseRows};
 use super::learner::RankerLearner;
 use super::left_out::LeftOut;
 use super::linear::{self, LINEAR_CASES, LinearLearner};
+use super::network::NetworkLearner;
 use super::params::RankerParams;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
@@ -51,7 +52,7 @@ pub struct SituationTuning {
     pub results: Results,
     /// Trees grown.
     pub n_trees: u32,
-    /// Passes over the cases that a neural network made; none where there is no such ranker.
+    /// Passes over the cases that the neural network made; none where there is no such ranker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_epochs: Option<u32>,
     /// What answers by default.
@@ -74,8 +75,8 @@ pub fn fit(
     let progress = options.progress;
     let mut model = RankerModel { settings: settings(params), tables, situations: [const { None }; 3] };
     scorer.set_ranker(model.clone());
-    let trees = TreesLearner { params: params.trees.clone() };
-    let learners = learners(params, &trees, options);
+    let own = OwnLearners::new(params);
+    let learners = own.with(options.learners);
     let mut tuning = RankerTuning::default();
     progress.begin("learning rankers", 3, "situations");
     for situation in Situation::ALL {
@@ -96,8 +97,9 @@ pub fn fit(
 }
 
 /// Learns the ranker of one situation without a source or a group of features, stopped on the newer
-/// cases and compared with nothing: the best learner's answers by default. `None` where there are
-/// too few cases.
+/// cases and compared with nothing. The network answers by default; where none is learned the trees,
+/// else the linear ranker. Trees beside a network are not grown, which takes longest. `None` where
+/// there are too few cases.
 ///
 /// # Errors
 /// As [`fit`].
@@ -113,13 +115,16 @@ pub fn fit_without(
     let params = RankerParams { quotas: left_out.quotas(params.quotas), ..params.clone() };
     let mut model = RankerModel { settings: settings(&params), tables, situations: [const { None }; 3] };
     scorer.set_ranker(model.clone());
-    let trees = TreesLearner { params: params.trees.clone() };
-    let learners = learners(&params, &trees, options);
+    let own = OwnLearners::new(&params);
+    let mut learners = own.with(options.learners);
+    let has = |learners: &[&dyn RankerLearner], stage| learners.iter().any(|learner| learner.stage() == stage);
+    let stages = [Stage::Neural, Stage::Trees, Stage::Linear];
+    let stage = stages.into_iter().find(|&stage| has(&learners, stage)).unwrap_or(Stage::Linear);
+    learners.retain(|learner| [stage, Stage::Linear].contains(&learner.stage()));
     let (cases, situation) = cases;
     let asked = SituationCases { cases, situation, params: &params, left_out, seed: options.seed };
     let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? else { return Ok(None) };
-    model.settings.stages[situation as usize] =
-        if fitted.ranker.trees.is_some() { Stage::Trees } else { Stage::Linear };
+    model.settings.stages[situation as usize] = stage;
     model.situations[situation as usize] = Some(fitted.ranker);
     Ok(Some(model))
 }
@@ -133,13 +138,28 @@ fn settings(params: &RankerParams) -> RankerSettings {
     }
 }
 
-fn learners<'a>(
-    params: &RankerParams,
-    trees: &'a TreesLearner,
-    options: &TrainOptions<'a>,
-) -> Vec<&'a dyn RankerLearner> {
-    let own = [Some(&LinearLearner as &dyn RankerLearner), params.grow_trees.then_some(trees as _)];
-    own.into_iter().flatten().chain(options.learners.iter().copied()).collect()
+/// What there is to learn rankers without others' help.
+struct OwnLearners {
+    trees: Option<TreesLearner>,
+    network: Option<NetworkLearner>,
+}
+
+impl OwnLearners {
+    fn new(params: &RankerParams) -> Self {
+        Self {
+            trees: params.grow_trees.then(|| TreesLearner { params: params.trees.clone() }),
+            network: params.learn_network.then(|| NetworkLearner { params: params.network.clone() }),
+        }
+    }
+
+    /// With those of others, which take the place of an own one of their stage.
+    fn with<'a>(&'a self, others: &[&'a dyn RankerLearner]) -> Vec<&'a dyn RankerLearner> {
+        let trees = self.trees.as_ref().map(|trees| trees as &dyn RankerLearner);
+        let network = self.network.as_ref().map(|network| network as &dyn RankerLearner);
+        let own = [Some(&LinearLearner as &dyn RankerLearner), trees, network].into_iter().flatten();
+        let is_needed = |own: &&dyn RankerLearner| !others.iter().any(|other| other.stage() == own.stage());
+        own.filter(is_needed).chain(others.iter().copied()).collect()
+    }
 }
 
 fn sample(cases: &[RankingCase], situation: Situation, n: usize) -> Vec<&RankingCase> {
@@ -255,4 +275,25 @@ fn choose(
         stage,
     };
     Ok((ranker, tuning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_learner_of_others_takes_the_place_of_an_own_one() {
+        let stages = |learners: &[&dyn RankerLearner]| learners.iter().map(|l| l.stage()).collect::<Vec<_>>();
+        let own = OwnLearners::new(&RankerParams::default());
+        let all = [Stage::Linear, Stage::Trees, Stage::Neural];
+        assert_eq!(stages(&own.with(&[])), all);
+        let other = NetworkLearner::default();
+        let learners = own.with(&[&other]);
+        assert_eq!(stages(&learners), all, "none of a stage is learned in vain");
+        assert!(std::ptr::addr_eq(learners[2], &raw const other));
+        let params = RankerParams { grow_trees: false, learn_network: false, ..RankerParams::default() };
+        let own = OwnLearners::new(&params);
+        assert_eq!(stages(&own.with(&[])), [Stage::Linear]);
+        assert_eq!(stages(&own.with(&[&other])), [Stage::Linear, Stage::Neural]);
+    }
 }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use sidecart_serve::ranker::Quotas;
 
+use super::network::NetworkParams;
 use crate::counting::ParameterError;
 use crate::trees::TreeParams;
 
@@ -12,6 +13,8 @@ pub struct RankerParams {
     pub enabled: bool,
     /// Whether trees are grown beside the linear stage. Default true.
     pub grow_trees: bool,
+    /// Whether a neural network is learned beside it. Default true.
+    pub learn_network: bool,
     /// Most held-out baskets that cases come from. Default 9000, at least 100.
     pub max_baskets: u32,
     /// With fewer cases in a situation it has no ranker. Default 500, at least 50.
@@ -23,12 +26,14 @@ pub struct RankerParams {
     pub validation_share: f64,
     /// Candidates that the first stage keeps. Default 150, range 10 to 1000.
     pub kept: u32,
-    /// Candidates of a case that trees learn from. Default 60, range 10 to 1000.
+    /// Candidates of a case that rankers learn from. Default 60, range 10 to 1000.
     pub candidates_per_case: u32,
     /// How many candidates come from where.
     pub quotas: Quotas,
     /// How trees are grown.
     pub trees: TreeParams,
+    /// How the network is learned.
+    pub network: NetworkParams,
 }
 
 impl Default for RankerParams {
@@ -36,6 +41,7 @@ impl Default for RankerParams {
         Self {
             enabled: true,
             grow_trees: true,
+            learn_network: true,
             max_baskets: 9_000,
             min_cases: 500,
             targets_per_basket: 2,
@@ -53,6 +59,7 @@ impl Default for RankerParams {
                 patience: 25,
                 ..TreeParams::default()
             },
+            network: NetworkParams::default(),
         }
     }
 }
@@ -76,6 +83,7 @@ impl RankerParams {
         }
         let share = self.validation_share;
         ParameterError::require((0.1..=0.5).contains(&share), "validation_share", "a number from 0.1 to 0.5", share)?;
-        self.trees.check()
+        self.trees.check()?;
+        self.network.check()
     }
 }

@@ -279,7 +279,8 @@ fn cases_of_baskets_the_models_have_seen_leak() {
         seen.baskets.retain(|&b| ledger.basket_times()[b] < from_unseen);
         seen.before = split_from(&ledger, from_unseen).before;
 
-        let params = RankerParams { min_cases: 200, grow_trees: false, ..RankerParams::default() };
+        let params =
+            RankerParams { min_cases: 200, grow_trees: false, learn_network: false, ..RankerParams::default() };
         let mut scorer = scorer_of(&unseen.before, &catalogue);
         let cases_of = |split: &HoldOut| RankingCases::new(&ledger, split, 5, &params, seed);
         let later_cases = cases_of(&later);
@@ -373,4 +374,28 @@ fn too_few_cases_are_no_ranker() {
     let (model, tuning) = fit(&mut scorer, tables, &split, &cases, &params, &options(1)).unwrap();
     assert!(tuning.situations.is_empty() && model.situations.iter().all(Option::is_none));
     assert_eq!(model.settings.stages, [Stage::Mixture; 3]);
+}
+
+/// What is left out is compared with rankers of one kind: the network's, which take least time.
+#[test]
+fn without_a_part_one_kind_of_ranker_is_learned() {
+    let (ledger, catalogue) = shop(&DemoParams { n_customers: 300, n_weeks: 20, ..DemoParams::default() });
+    let split = split_from(&ledger, ledger.time_of_last(0.3).unwrap());
+    let mut scorer = scorer_of(&split.before, &catalogue);
+    let situation = Situation::Anonymous;
+    for (grow_trees, learn_network, stage) in
+        [(true, true, Stage::Neural), (true, false, Stage::Trees), (false, false, Stage::Linear)]
+    {
+        let mut params = RankerParams { min_cases: 100, grow_trees, learn_network, ..RankerParams::default() };
+        params.trees.max_trees = 5;
+        params.network.max_epochs = 2;
+        let cases = RankingCases::new(&ledger, &split, 5, &params, 1);
+        let tables = tables(&split.before, &catalogue);
+        let cases = (&cases, situation);
+        let model = fit_without(LeftOut::Nothing, &mut scorer, tables, &split, cases, &params, &options(1)).unwrap();
+        let model = model.unwrap();
+        assert_eq!(model.settings.stages[situation as usize], stage);
+        let ranker = model.of(situation).unwrap();
+        assert_eq!((ranker.trees.is_some(), ranker.neural.is_some()), (stage == Stage::Trees, stage == Stage::Neural));
+    }
 }

@@ -1,9 +1,12 @@
+use serde::{Deserialize, Serialize};
 use sidecart_serve::ranker::{MAX_LAYERS, MAX_WIDTH};
-use sidecart_train::counting::ParameterError;
 
-/// How the network is learned. Every setting changes results.
-#[derive(Clone, PartialEq, Debug)]
-pub struct NeuralParams {
+use crate::counting::ParameterError;
+
+/// How a neural ranker is learned. Every setting changes results.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkParams {
     /// Units of the hidden layers, the one over the features first. Default 32 and 16; up to 3
     /// layers of 1 to 64, none for a linear ranker.
     pub hidden: Vec<usize>,
@@ -23,7 +26,7 @@ pub struct NeuralParams {
     pub weight_decay: f64,
 }
 
-impl Default for NeuralParams {
+impl Default for NetworkParams {
     fn default() -> Self {
         Self {
             hidden: vec![32, 16],
@@ -37,29 +40,34 @@ impl Default for NeuralParams {
     }
 }
 
-impl NeuralParams {
+impl NetworkParams {
     /// Checks every range.
     ///
     /// # Errors
     /// [`ParameterError`] with the first setting outside its range.
     pub fn check(&self) -> Result<(), ParameterError> {
-        let Self { hidden, max_epochs, patience, lists_per_step, learning_rate, learning_rate_decay, weight_decay } =
-            self;
-        let require = |holds: bool, name, expected, got: String| {
-            if holds { Ok(()) } else { Err(ParameterError { name, expected, got }) }
-        };
-        let fits = hidden.len() < MAX_LAYERS && hidden.iter().all(|n| (1..=MAX_WIDTH).contains(n));
-        require(fits, "hidden", "at most 3 whole numbers from 1 to 64", format!("{hidden:?}"))?;
-        for (name, n) in [("max_epochs", max_epochs), ("patience", patience)] {
-            require((1..=1_000).contains(n), name, "a whole number from 1 to 1000", n.to_string())?;
-        }
-        let fits = (1..=4_096).contains(lists_per_step);
-        require(fits, "lists_per_step", "a whole number from 1 to 4096", lists_per_step.to_string())?;
-        let fits = (1e-6..=1.0).contains(learning_rate);
-        require(fits, "learning_rate", "a number from 1e-6 to 1", learning_rate.to_string())?;
-        let fits = *learning_rate_decay > 0.0 && *learning_rate_decay <= 1.0;
-        require(fits, "learning_rate_decay", "a number above 0, at most 1", learning_rate_decay.to_string())?;
-        require((0.0..=10.0).contains(weight_decay), "weight_decay", "a number from 0 to 10", weight_decay.to_string())
+        const _: () = assert!(MAX_LAYERS == 4 && MAX_WIDTH == 64, "the text below names the limits");
+        let fits = self.hidden.len() < MAX_LAYERS && self.hidden.iter().all(|n| (1..=MAX_WIDTH).contains(n));
+        let got = format!("{:?}", self.hidden);
+        ParameterError::require(fits, "hidden", "at most 3 whole numbers from 1 to 64", got)?;
+        let epochs =
+            |name, n: u32| ParameterError::require((1..=1_000).contains(&n), name, "a whole number from 1 to 1000", n);
+        epochs("max_epochs", self.max_epochs)?;
+        epochs("patience", self.patience)?;
+        let lists = self.lists_per_step;
+        ParameterError::require(
+            (1..=4_096).contains(&lists),
+            "lists_per_step",
+            "a whole number from 1 to 4096",
+            lists,
+        )?;
+        let number = |holds: bool, name, expected, got: f64| ParameterError::require(holds, name, expected, got);
+        let rate = self.learning_rate;
+        number((1e-6..=1.0).contains(&rate), "learning_rate", "a number from 1e-6 to 1", rate)?;
+        let decay = self.learning_rate_decay;
+        number(decay > 0.0 && decay <= 1.0, "learning_rate_decay", "a number above 0, at most 1", decay)?;
+        let decay = self.weight_decay;
+        number((0.0..=10.0).contains(&decay), "weight_decay", "a number from 0 to 10", decay)
     }
 }
 
@@ -69,15 +77,16 @@ mod tests {
 
     #[test]
     fn ranges_are_kept() {
-        assert_eq!(NeuralParams::default().check(), Ok(()));
-        type Change = fn(&mut NeuralParams);
-        let wrong: [(&str, Change); 12] = [
+        assert_eq!(NetworkParams::default().check(), Ok(()));
+        type Change = fn(&mut NetworkParams);
+        let wrong: [(&str, Change); 13] = [
             ("hidden", |p| p.hidden = vec![8; MAX_LAYERS]),
             ("hidden", |p| p.hidden = vec![0]),
             ("hidden", |p| p.hidden = vec![MAX_WIDTH + 1]),
             ("max_epochs", |p| p.max_epochs = 0),
             ("patience", |p| p.patience = 1_001),
             ("lists_per_step", |p| p.lists_per_step = 0),
+            ("lists_per_step", |p| p.lists_per_step = 4_097),
             ("learning_rate", |p| p.learning_rate = 0.0),
             ("learning_rate", |p| p.learning_rate = f64::NAN),
             ("learning_rate_decay", |p| p.learning_rate_decay = 0.0),
@@ -86,7 +95,7 @@ mod tests {
             ("weight_decay", |p| p.weight_decay = f64::INFINITY),
         ];
         for (name, change) in wrong {
-            let mut params = NeuralParams::default();
+            let mut params = NetworkParams::default();
             change(&mut params);
             assert_eq!(params.check().map_err(|e| e.name), Err(name));
         }
