@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, from_value};
+use sidecart::models::ranker::Recall;
 
 use super::table_text;
 use crate::format::{count, percent};
@@ -11,15 +12,15 @@ struct Row {
     situation: String,
     /// Learned from, compared on.
     cases: (u64, u64),
-    /// Share of the hidden items among the candidates.
-    recall: f64,
+    /// The hidden items among the candidates.
+    recall: Recall,
     /// Name, NDCG@10 and HR@10.
     results: Vec<(String, f64, f64)>,
     stage: String,
 }
 
 /// Learned rankers, in the order of their columns.
-const RANKERS: [&str; 3] = ["linear", "trees", "neural"];
+const RANKERS: [&str; 4] = ["fast", "linear", "neural", "trees"];
 const SITUATIONS: [&str; 3] = ["completion-known", "anonymous", "discovery-known"];
 
 impl Row {
@@ -29,7 +30,7 @@ impl Row {
         Some(Self {
             situation: text("situation")?,
             cases: from_value(found["cases"].clone()).ok()?,
-            recall: found["pool"][0].as_f64()?,
+            recall: from_value(found["pool"].clone()).ok()?,
             results: from_value(found["results"].clone()).ok()?,
             stage: text("stage")?,
         })
@@ -49,12 +50,16 @@ impl Row {
     /// The cells of the row, with a column for each of the rankers.
     fn cells(&self, rankers: &[&str]) -> Vec<String> {
         let shown = |ndcg: Option<f64>| ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
+        let share = |share: Option<f64>| share.map_or_else(String::new, percent);
         let (source, alone) = self.best_source().unzip();
         let mut cells = vec![
             self.situation.clone(),
             count(self.cases.0),
             count(self.cases.1),
-            percent(self.recall),
+            count(self.recall.size.round() as u64),
+            percent(self.recall.all),
+            share(self.recall.new),
+            share(self.recall.tail),
             shown(self.ndcg("mixture")),
             shown(alone),
             source.unwrap_or_default().into(),
@@ -75,7 +80,18 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
         // Models of an earlier release and those without a network have no such column.
         let is_shown = |name: &&str| *name != "neural" || situations.iter().any(|row| row.ndcg(name).is_some());
         let rankers: Vec<&str> = RANKERS.into_iter().filter(is_shown).collect();
-        let mut header = vec!["situation", "learned from", "compared on", "in pool", "mixture", "best alone", "which"];
+        let mut header = vec![
+            "situation",
+            "learned from",
+            "compared on",
+            "pool",
+            "holds",
+            "new",
+            "tail",
+            "mixture",
+            "best alone",
+            "which",
+        ];
         header.extend(&rankers);
         header.push("answers");
         let rows: Vec<Vec<String>> = situations.iter().map(|row| row.cells(&rankers)).collect();
@@ -112,8 +128,8 @@ mod tests {
         SituationTuning {
             situation,
             cases: (8_506, 2_500),
-            pool: (0.9894, 251.6),
-            candidates: (0.98, 250.0),
+            pool: Recall { size: 251.6, all: 0.9894, new: Some(0.5), tail: None },
+            candidates: Recall { size: 250.0, all: 0.98, new: Some(0.4), tail: None },
             results: results.iter().map(|&(name, ndcg)| (name.to_owned(), ndcg, 2.0 * ndcg)).collect(),
             n_trees: 30,
             n_epochs: None,
