@@ -1,8 +1,8 @@
 //! A neural ranker for Sidecart, learned with [burn](https://burn.dev).
 //!
-//! [`NeuralLearner`] is one more learner of rankers for [`sidecart::train_with`]: a multi-layer
-//! perceptron over the features that linear ranker and trees see, compared with them on the same
-//! newer baskets. Serving does not know burn: what is learned becomes a
+//! [`NeuralLearner`] is for [`sidecart::train_with`]: it learns the multi-layer perceptron that
+//! [`NetworkLearner`](sidecart_train::ranker::NetworkLearner) learns otherwise, and takes its
+//! place. Serving does not know burn: what is learned becomes a
 //! [`NeuralRanker`](sidecart_serve::ranker::NeuralRanker), and any Sidecart answers with it.
 //!
 //! ```no_run

@@ -318,7 +318,7 @@ fn trained(params: &DemoParams) -> (crate::Trained, Scorer, Ledger) {
 fn a_ranker_answers_only_where_it_won() {
     // Baskets drawn by popularity alone: there is nothing to learn beyond what sells.
     let mut n_mixture = 0;
-    for (shuffle, seed) in [(true, 1), (true, 2), (false, 1)] {
+    for (shuffle, seed) in [(true, 1), (true, 2), (true, 3), (true, 4), (false, 1)] {
         let params = DemoParams { seed, n_customers: 700, n_weeks: 30, shuffle, ..DemoParams::default() };
         let (trained, scorer, ledger) = trained(&params);
         let tuning = trained.ranker.unwrap();
@@ -359,7 +359,7 @@ fn a_ranker_answers_only_where_it_won() {
             assert_eq!(scorer.recommend(&query, &mut scratch).unwrap().offers, expected, "{:?}", found.situation);
         }
     }
-    assert!(n_mixture >= 4, "{n_mixture} of 6 comparisons on shops without structure are left to the mixture");
+    assert!(n_mixture >= 8, "{n_mixture} of 12 comparisons on shops without structure are left to the mixture");
 }
 
 #[test]
