@@ -8,9 +8,11 @@ use super::examples::query_of;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
 
-/// A ranker must beat what would answer without it by so much NDCG@10, in standard errors of the
-/// difference.
-const MUST_WIN: f64 = 1.0;
+/// Standard errors of the difference in NDCG@10 by which a ranker must beat what there is without
+/// rankers: by chance one of them does in about one of twenty situations.
+const MUST_WIN: f64 = 1.64;
+/// The same between a ranker and a cheaper one.
+const MUST_WIN_CHEAPER: f64 = 1.0;
 
 /// NDCG@10 and HR@10 by name of what answered.
 pub type Results = Vec<(String, f64, f64)>;
@@ -95,17 +97,17 @@ const BY_COST: [Stage; 4] = [Stage::Fast, Stage::Linear, Stage::Neural, Stage::T
 /// the cheaper one that would answer otherwise.
 fn chosen(without: Option<&[f64]>, mut rankers: Vec<(Stage, Vec<f64>)>) -> Stage {
     rankers.sort_by_key(|(stage, _)| BY_COST.iter().position(|of| of == stage));
-    let wins = rankers.iter().filter(|(_, gains)| without.is_none_or(|without| beats(gains, without)));
-    let best = wins.reduce(|best, dearer| if beats(&dearer.1, &best.1) { dearer } else { best });
+    let wins = rankers.iter().filter(|(_, gains)| without.is_none_or(|without| beats(gains, without, MUST_WIN)));
+    let best = wins.reduce(|best, dearer| if beats(&dearer.1, &best.1, MUST_WIN_CHEAPER) { dearer } else { best });
     best.map_or(Stage::Mixture, |(stage, _)| *stage)
 }
 
-/// Whether the mean of paired gains is greater by more than [`MUST_WIN`] standard errors.
-fn beats(gains: &[f64], others: &[f64]) -> bool {
+/// Whether the mean of paired gains is greater by more than so many standard errors.
+fn beats(gains: &[f64], others: &[f64], n_errors: f64) -> bool {
     let n = gains.len().max(2) as f64;
     let difference = gains.iter().zip(others).map(|(a, b)| a - b).sum::<f64>() / n;
     let spread: f64 = gains.iter().zip(others).map(|(a, b)| (a - b - difference) * (a - b - difference)).sum();
-    difference > MUST_WIN * (spread / (n - 1.0) / n).sqrt()
+    difference > n_errors * (spread / (n - 1.0) / n).sqrt()
 }
 
 #[cfg(test)]
