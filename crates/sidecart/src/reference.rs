@@ -213,7 +213,7 @@ pub const REFERENCE: &[Key] = &[
         "models.ranker.quotas.embeddings",
         "150",
         "0 to 65536 items",
-        "candidates from the vectors, searched where the sources above find fewer than `kept`",
+        "candidates from the vectors, searched for discovery and where the sources above find fewer than `kept`",
     ),
     key("models.ranker.quotas.popular", "40", "0 to 65536 items", "best sellers of the whole history"),
     key(
@@ -230,11 +230,11 @@ pub const REFERENCE: &[Key] = &[
     ),
     key(
         "models.ranker.quotas.kinds",
-        "30",
+        "40",
         "0 to 65536 categories",
         "finest categories that go with the basket or the customer and give candidates",
     ),
-    key("models.ranker.quotas.items_per_kind", "10", "0 to 65536 items", "candidates of each of these"),
+    key("models.ranker.quotas.items_per_kind", "12", "0 to 65536 items", "candidates of each of these"),
     key(
         "models.ranker.quotas.items_per_line",
         "15",

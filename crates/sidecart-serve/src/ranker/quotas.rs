@@ -12,7 +12,8 @@ pub struct Quotas {
     pub ease: u32,
     /// Items that the customer bought before, the newest first.
     pub own: u32,
-    /// Nearest vectors, searched where the sources above find fewer than the first stage keeps.
+    /// Nearest vectors, searched for discovery and where the sources above find fewer than the first
+    /// stage keeps.
     pub embeddings: u32,
     /// Best sellers of the whole history.
     pub popular: u32,
@@ -48,8 +49,8 @@ impl Default for Quotas {
             popular: 40,
             pool: 600,
             discovery_pool: 900,
-            kinds: 30,
-            items_per_kind: 10,
+            kinds: 40,
+            items_per_kind: 12,
             items_per_line: 15,
             own_lines: 15,
             recent: 60,

@@ -37,10 +37,10 @@ pub(crate) fn gather(
         collect::affinities(tables, &mut memory);
     }
     sources::popular(model, quotas.popular as usize, scratch);
-    // Where others find enough, a search of all vectors costs much and adds little: their scores
-    // are a feature of every candidate in any case.
+    // For completion a search of all vectors costs much and adds little where others find enough:
+    // their scores are a feature of every candidate in any case.
     let mut outcome = Ok(());
-    if scratch.candidates.len() < ranker.settings.kept as usize {
+    if query.mode == Mode::Discovery || scratch.candidates.len() < ranker.settings.kept as usize {
         outcome = sources::embeddings(model, quotas.embeddings as usize, scratch);
     }
     let situation = Situation::of(query.mode, memory.totals.n_past > 0.0);
