@@ -30,7 +30,9 @@ pub fn evaluate_ablation(
     learners: &[&dyn RankerLearner],
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let split = split_for(dataset, config, mode)?;
+    let mut split = split_for(dataset, config, mode)?;
+    // A table of segments by everything that is left out would be too wide to read.
+    split.cases.cases.iter_mut().for_each(|case| case.segment = None);
     let knows_customers = split.cases.cases.iter().any(|case| case.customer.is_some());
     let situation = Situation::of(mode, knows_customers);
     let fingerprint = split.before.fingerprint();
@@ -53,8 +55,7 @@ pub fn evaluate_ablation(
     if !is_possible {
         return Err(Error::NoRanker { min_cases: config.models.ranker.min_cases });
     }
-    let names = dataset.segments.as_ref().map_or(&[][..], |s| s.names.as_slice());
-    let mut evaluation = Evaluation::new(&split.cases).segments(names).compare_with(LeftOut::Nothing.label());
+    let mut evaluation = Evaluation::new(&split.cases).compare_with(LeftOut::Nothing.label());
     for (name, role, answers) in &answered {
         evaluation = evaluation.answered(name, *role, answers);
     }

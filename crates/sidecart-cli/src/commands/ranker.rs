@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, from_value};
+use sidecart::models::ranker::Recall;
 
 use super::table_text;
 use crate::format::{count, percent};
@@ -11,15 +12,15 @@ struct Row {
     situation: String,
     /// Learned from, compared on.
     cases: (u64, u64),
-    /// Share of the hidden items among the candidates.
-    recall: f64,
+    /// The hidden items among the candidates.
+    recall: Recall,
     /// Name, NDCG@10 and HR@10.
     results: Vec<(String, f64, f64)>,
     stage: String,
 }
 
 /// Learned rankers, in the order of their columns.
-const RANKERS: [&str; 3] = ["linear", "trees", "neural"];
+const RANKERS: [&str; 4] = ["fast", "linear", "neural", "trees"];
 const SITUATIONS: [&str; 3] = ["completion-known", "anonymous", "discovery-known"];
 
 impl Row {
@@ -29,7 +30,7 @@ impl Row {
         Some(Self {
             situation: text("situation")?,
             cases: from_value(found["cases"].clone()).ok()?,
-            recall: found["pool"][0].as_f64()?,
+            recall: from_value(found["pool"].clone()).ok()?,
             results: from_value(found["results"].clone()).ok()?,
             stage: text("stage")?,
         })
@@ -49,12 +50,16 @@ impl Row {
     /// The cells of the row, with a column for each of the rankers.
     fn cells(&self, rankers: &[&str]) -> Vec<String> {
         let shown = |ndcg: Option<f64>| ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
+        let share = |share: Option<f64>| share.map_or_else(String::new, percent);
         let (source, alone) = self.best_source().unzip();
         let mut cells = vec![
             self.situation.clone(),
             count(self.cases.0),
             count(self.cases.1),
-            percent(self.recall),
+            count(self.recall.size.round() as u64),
+            percent(self.recall.all),
+            share(self.recall.new),
+            share(self.recall.tail),
             shown(self.ndcg("mixture")),
             shown(alone),
             source.unwrap_or_default().into(),
@@ -72,14 +77,28 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
     let mut text = String::new();
     if !situations.is_empty() {
         text.push_str("ranker: NDCG@10 on the newest baskets held back in time\n");
-        // Models of an earlier release and those without a network have no such column.
-        let is_shown = |name: &&str| *name != "neural" || situations.iter().any(|row| row.ndcg(name).is_some());
+        let is_shown = |name: &&str| situations.iter().any(|row| row.ndcg(name).is_some());
         let rankers: Vec<&str> = RANKERS.into_iter().filter(is_shown).collect();
-        let mut header = vec!["situation", "learned from", "compared on", "in pool", "mixture", "best alone", "which"];
+        let mut header = vec![
+            "situation",
+            "learned from",
+            "compared on",
+            "pool",
+            "holds",
+            "new",
+            "tail",
+            "mixture",
+            "best alone",
+            "which",
+        ];
         header.extend(&rankers);
         header.push("answers");
         let rows: Vec<Vec<String>> = situations.iter().map(|row| row.cells(&rankers)).collect();
         text.push_str(&table_text(&header, &rows)?);
+        text.push_str(
+            "pool: candidates of a basket; holds: share of the hidden items among them; new, tail: of items new to\n",
+        );
+        text.push_str("their customer, of items outside the bestsellers\n");
     }
     let has_row = |name: &&str| !situations.iter().any(|row| row.situation == **name);
     let without: Vec<&str> = SITUATIONS.into_iter().filter(has_row).collect();
@@ -112,8 +131,8 @@ mod tests {
         SituationTuning {
             situation,
             cases: (8_506, 2_500),
-            pool: (0.9894, 251.6),
-            candidates: (0.98, 250.0),
+            pool: Recall { size: 251.6, all: 0.9894, new: Some(0.5), tail: None },
+            candidates: Recall { size: 250.0, all: 0.98, new: Some(0.4), tail: None },
             results: results.iter().map(|&(name, ndcg)| (name.to_owned(), ndcg, 2.0 * ndcg)).collect(),
             n_trees: 30,
             n_epochs: None,
@@ -135,16 +154,16 @@ mod tests {
             let line = text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
             line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };
-        let expected = "completion-known 8,506 2,500 98.9 % 0.3417 0.2953 own 0.3607 0.3910 trees";
+        let expected = "completion-known 8,506 2,500 252 98.9 % 50.0 % 0.3417 0.2953 own 0.3607 0.3910 trees";
         assert_eq!(row("completion-known"), expected.split(' ').collect::<Vec<_>>(), "{text}");
-        let expected = "discovery-known 8,506 2,500 98.9 % 0.3417 0.2953 own 0.3607 mixture";
+        let expected = "discovery-known 8,506 2,500 252 98.9 % 50.0 % 0.3417 0.2953 own 0.3607 mixture";
         assert_eq!(row("discovery-known"), expected.split(' ').collect::<Vec<_>>(), "no trees were grown: {text}");
         assert!(text.ends_with("ranker: too few cases to learn one for anonymous; the mixture answers\n"), "{text}");
-        assert!(!text.contains("neural"), "{text}");
+        assert!(!text.contains("neural") && !text.contains("fast"), "{text}");
     }
 
     #[test]
-    fn a_neural_ranker_has_a_column_where_there_is_one() {
+    fn a_ranker_has_a_column_where_there_is_one() {
         let results = [("mixture", 0.3), ("own", 0.2), ("linear", 0.31), ("trees", 0.32), ("neural", 0.33)];
         let tuning = RankerTuning {
             situations: vec![
@@ -157,8 +176,8 @@ mod tests {
             let words: Vec<&str> = words.split(' ').collect();
             text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().ends_with(&words))
         };
-        assert!(ends("which linear trees neural answers"), "{text}");
-        assert!(ends("0.2000 own 0.3100 0.3200 0.3300 neural") && ends("0.2000 own 0.3100 0.3200 trees"), "{text}");
+        assert!(ends("which linear neural trees answers"), "{text}");
+        assert!(ends("0.2000 own 0.3100 0.3300 0.3200 neural") && ends("0.2000 own 0.3100 0.3200 trees"), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use sidecart_core::{CustomerId, ItemId, Time, mix64};
 use sidecart_data::Ledger;
+use sidecart_eval::{HideOneParams, Vocabulary};
 use sidecart_serve::ranker::Situation;
 
 use super::params::RankerParams;
@@ -22,6 +23,8 @@ pub struct RankingCase {
     pub target: ItemId,
     /// Whether a customer with a past had never bought it; false without a past.
     pub is_new: bool,
+    /// Whether the item is none of the bestsellers.
+    pub is_tail: bool,
     /// Whether the customer has a past.
     pub knows_customer: bool,
     /// A hash of basket and item, to sample by.
@@ -49,6 +52,7 @@ impl RankingCases {
     #[must_use]
     pub fn new(ledger: &Ledger, split: &HoldOut, min_item_baskets: u32, params: &RankerParams, seed: u64) -> Self {
         let known_items = count_item_baskets(&split.before);
+        let vocabulary = Vocabulary::new(&known_items, min_item_baskets, HideOneParams::default().head_items);
         let key = |basket: usize| mix64(mix64(ledger.basket_keys()[basket] as u64) ^ seed ^ BASKET_STREAM);
         let mut held: Vec<usize> = split.baskets.clone();
         held.sort_unstable_by_key(|&basket| (key(basket), basket));
@@ -85,6 +89,7 @@ impl RankingCases {
                 time,
                 target,
                 is_new: is_new(&target),
+                is_tail: vocabulary.is_tail(target),
                 knows_customer: !owned.is_empty(),
                 hash: hash_of(&target),
             }));

@@ -8,8 +8,11 @@ use super::examples::query_of;
 use crate::error::Result;
 use crate::hold_out::HoldOut;
 
-/// A ranker must beat the best without it by so much NDCG@10, in standard errors of the difference.
-const MUST_WIN: f64 = 1.0;
+/// Standard errors of the difference in NDCG@10 by which a ranker must beat what there is without
+/// rankers: by chance one of them does in about one of twenty situations.
+const MUST_WIN: f64 = 1.64;
+/// The same between a ranker and a cheaper one.
+const MUST_WIN_CHEAPER: f64 = 1.0;
 
 /// NDCG@10 and HR@10 by name of what answered.
 pub type Results = Vec<(String, f64, f64)>;
@@ -56,7 +59,7 @@ pub(super) fn compare(
     let parts = scorer.parts();
     let mut results = Vec::new();
     let mut best_without: Option<(f64, Vec<f64>)> = None;
-    let mut rankers: Vec<(Stage, f64, Vec<f64>)> = Vec::new();
+    let mut rankers: Vec<(Stage, Vec<f64>)> = Vec::new();
     for (name, using) in Source::NAMES {
         let stage = match using {
             Source::Default => continue,
@@ -81,16 +84,50 @@ pub(super) fn compare(
                 best_without = Some((mean, gains));
             }
         } else {
-            rankers.push((stage, mean, gains));
+            rankers.push((stage, gains));
         }
     }
-    let wins = |(_, mean, gains): &&(Stage, f64, Vec<f64>)| {
-        let Some((best, without)) = &best_without else { return true };
-        let n = gains.len().max(2) as f64;
-        let difference = mean - best;
-        let spread: f64 = gains.iter().zip(without).map(|(a, b)| (a - b - difference) * (a - b - difference)).sum();
-        difference > MUST_WIN * (spread / (n - 1.0) / n).sqrt()
-    };
-    let best = rankers.iter().filter(wins).max_by(|a, b| a.1.total_cmp(&b.1));
-    Ok((results, best.map_or(Stage::Mixture, |(stage, ..)| *stage)))
+    Ok((results, chosen(best_without.as_ref().map(|(_, gains)| &gains[..]), rankers)))
+}
+
+/// Rankers by what they cost in a query, cheapest first.
+const BY_COST: [Stage; 4] = [Stage::Fast, Stage::Linear, Stage::Neural, Stage::Trees];
+
+/// The ranker that answers: it must beat what there is without rankers, and a dearer one must beat
+/// the cheaper one that would answer otherwise.
+fn chosen(without: Option<&[f64]>, mut rankers: Vec<(Stage, Vec<f64>)>) -> Stage {
+    rankers.sort_by_key(|(stage, _)| BY_COST.iter().position(|of| of == stage));
+    let wins = rankers.iter().filter(|(_, gains)| without.is_none_or(|without| beats(gains, without, MUST_WIN)));
+    let best = wins.reduce(|best, dearer| if beats(&dearer.1, &best.1, MUST_WIN_CHEAPER) { dearer } else { best });
+    best.map_or(Stage::Mixture, |(stage, _)| *stage)
+}
+
+/// Whether the mean of paired gains is greater by more than so many standard errors.
+fn beats(gains: &[f64], others: &[f64], n_errors: f64) -> bool {
+    let n = gains.len().max(2) as f64;
+    let difference = gains.iter().zip(others).map(|(a, b)| a - b).sum::<f64>() / n;
+    let spread: f64 = gains.iter().zip(others).map(|(a, b)| (a - b - difference) * (a - b - difference)).sum();
+    difference > n_errors * (spread / (n - 1.0) / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dearer_ranker_must_beat_the_cheaper_one_clearly() {
+        let gains = |every: usize, extra: f64| -> Vec<f64> {
+            (0..400).map(|at| f64::from(u8::from(at % 4 == 0)) + if at % every == 0 { extra } else { 0.0 }).collect()
+        };
+        let (without, little, much) = (gains(1, 0.0), gains(400, 0.1), gains(3, 0.5));
+        let of = |pairs: &[(Stage, &Vec<f64>)]| {
+            chosen(Some(&without), pairs.iter().map(|(stage, gains)| (*stage, (*gains).clone())).collect())
+        };
+        assert_eq!(of(&[(Stage::Trees, &without)]), Stage::Mixture, "equal is no win");
+        assert_eq!(of(&[(Stage::Trees, &much), (Stage::Neural, &much)]), Stage::Neural, "cheaper at the same gain");
+        assert_eq!(of(&[(Stage::Trees, &much), (Stage::Neural, &little)]), Stage::Trees);
+        assert_eq!(of(&[(Stage::Trees, &much), (Stage::Fast, &without), (Stage::Linear, &little)]), Stage::Trees);
+        assert_eq!(chosen(None, vec![(Stage::Linear, little.clone())]), Stage::Linear, "nothing to beat");
+        assert_eq!(chosen(Some(&without), Vec::new()), Stage::Mixture);
+    }
 }

@@ -1,4 +1,5 @@
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sidecart_core::{ItemId, mix64};
 use sidecart_serve::ranker::{FEATURES, LIGHT, LinearRanker, Situation, Stage};
 use sidecart_serve::{Mode, Query, Scorer, Scratch};
@@ -114,7 +115,23 @@ pub(super) struct CaseRows {
     relevant: Vec<bool>,
     chosen: Vec<u32>,
     n_candidates: u64,
-    n_cases: usize,
+    /// Cases found and asked: all, those whose hidden item is new to the customer, and tail items.
+    all: (u32, u32),
+    new: (u32, u32),
+    tail: (u32, u32),
+}
+
+/// How many of the hidden items are among the candidates.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Recall {
+    /// Mean number of candidates.
+    pub size: f64,
+    /// Share of the hidden items that are among them, 0..=1.
+    pub all: f64,
+    /// The same of items that are new to their customer; `None` where there is no such case.
+    pub new: Option<f64>,
+    /// The same of items outside the head of bestsellers.
+    pub tail: Option<f64>,
 }
 
 impl CaseRows {
@@ -126,14 +143,20 @@ impl CaseRows {
             relevant: Vec::new(),
             chosen: Vec::new(),
             n_candidates: 0,
-            n_cases: 0,
+            all: (0, 0),
+            new: (0, 0),
+            tail: (0, 0),
         }
     }
 
     fn add(&mut self, case: &RankingCase, found: &Found, n: usize) {
-        self.n_cases += 1;
         self.n_candidates += found.items.len() as u64;
-        let Some(target) = found.items.iter().position(|item| *item == case.target) else { return };
+        let target = found.items.iter().position(|item| *item == case.target);
+        for (count, counts) in [(&mut self.all, true), (&mut self.new, case.is_new), (&mut self.tail, case.is_tail)] {
+            count.0 += u32::from(counts && target.is_some());
+            count.1 += u32::from(counts);
+        }
+        let Some(target) = target else { return };
         let by_hash = |at: &usize| (mix64(case.hash ^ u64::from(found.items[*at].0)), found.items[*at]);
         let mut kept: Vec<usize> = (0..found.items.len()).filter(|&at| at != target).collect();
         if n - 1 < kept.len() {
@@ -160,7 +183,9 @@ impl CaseRows {
         self.relevant.extend_from_slice(&other.relevant);
         self.chosen.extend_from_slice(&other.chosen);
         self.n_candidates += other.n_candidates;
-        self.n_cases += other.n_cases;
+        for (count, other) in [(&mut self.all, other.all), (&mut self.new, other.new), (&mut self.tail, other.tail)] {
+            *count = (count.0 + other.0, count.1 + other.1);
+        }
     }
 
     /// The rows as a learner takes them.
@@ -169,9 +194,10 @@ impl CaseRows {
         RankingLists { rows, n_features: *width, offsets, relevant, chosen }
     }
 
-    /// Share of the cases whose hidden item was found, and mean number of candidates.
-    pub(super) fn recall(&self) -> (f64, f64) {
-        let n = self.n_cases.max(1) as f64;
-        (self.chosen.len() as f64 / n, self.n_candidates as f64 / n)
+    /// How many of the hidden items were found, and among how many.
+    pub(super) fn recall(&self) -> Recall {
+        let share = |(found, n): (u32, u32)| (n > 0).then(|| f64::from(found) / f64::from(n));
+        let size = self.n_candidates as f64 / f64::from(self.all.1.max(1));
+        Recall { size, all: share(self.all).unwrap_or(0.0), new: share(self.new), tail: share(self.tail) }
     }
 }

@@ -8,7 +8,7 @@ use sidecart_serve::ranker::{
 use super::boosted::TreesLearner;
 use super::cases::{RankingCase, RankingCases};
 use super::compare::{Results, compare};
-use super::examples::{Asked, CaseRows};
+use super::examples::{Asked, CaseRows, Recall};
 use super::learner::RankerLearner;
 use super::left_out::LeftOut;
 use super::linear::{self, LINEAR_CASES, LinearLearner};
@@ -44,10 +44,10 @@ pub struct SituationTuning {
     pub situation: Situation,
     /// Cases learned from and compared on.
     pub cases: (usize, usize),
-    /// Share of the hidden items in the pool, and mean size of the pool.
-    pub pool: (f64, f64),
+    /// The hidden items in the pool.
+    pub pool: Recall,
     /// The same of the best of it that the second stage learns from, twice what the first keeps.
-    pub candidates: (f64, f64),
+    pub candidates: Recall,
     /// NDCG@10 and HR@10 by what answered.
     pub results: Results,
     /// Trees grown.
@@ -195,7 +195,7 @@ struct Fitted {
     rows: CaseRows,
     valid_rows: CaseRows,
     n_cases: (usize, usize),
-    pool: (f64, f64),
+    pool: Recall,
 }
 
 fn fit_situation(
@@ -252,11 +252,10 @@ fn choose(
     let (results, stage) = compare(scorer, split, &valid, asked.situation, &ranker)?;
     let candidates = valid_rows.recall();
     if stage != Stage::Mixture {
-        // What answers is learned from all cases, the newest included; so is the linear ranker,
-        // which costs next to nothing.
+        // What answers is learned from all cases, the newest included; so is what costs little.
         rows.append(&valid_rows);
         for (learner, &(of, n)) in learners.iter().zip(&n_steps) {
-            if of == stage || of == Stage::Linear {
+            if of == stage || of != Stage::Trees {
                 let learned = learner.learn(&rows.lists(), None, Some(n), asked.key())?;
                 learned.ranker.check(of, N_FEATURES)?;
                 learned.ranker.put(&mut ranker);

@@ -24,6 +24,7 @@ mod tests;
 pub use boosted::TreesLearner;
 pub use cases::{RankingCase, RankingCases};
 pub use compare::Results;
+pub use examples::Recall;
 pub use fit::{RankerTuning, SituationTuning, fit, fit_without};
 pub use learner::{Learned, LearnedRanker, RankerLearner, RankingLists};
 pub use left_out::LeftOut;

@@ -327,7 +327,7 @@ fn a_ranker_answers_only_where_it_won() {
         for found in &tuning.situations {
             let stage = settings.stages[found.situation as usize];
             assert_eq!(stage, found.stage, "what the summary says is what answers");
-            let is_ranker = |name: &str| ["linear", "trees", "neural"].contains(&name);
+            let is_ranker = |name: &str| ["fast", "linear", "trees", "neural"].contains(&name);
             let of = |wanted: bool| {
                 let results = found.results.iter().filter(|(name, ..)| is_ranker(name) == wanted);
                 results.map(|(_, ndcg, _)| *ndcg).fold(0.0, f64::max)
