@@ -61,7 +61,8 @@ fn the_demo_runs_and_its_next_commands_work() {
 
     let overview = text(&sidecart(at, &["inspect", "shop/models/shop"]).stdout);
     let row = overview.lines().find(|line| line.trim_start().starts_with("completion-known"));
-    assert!(row.is_some_and(|row| row.ends_with("trees") || row.ends_with("linear")), "{overview}");
+    let is_ranked = |row: &str| ["linear", "trees", "neural"].iter().any(|ranker| row.ends_with(ranker));
+    assert!(row.is_some_and(is_ranked), "{overview}");
 
     let inspected = sidecart(at, &["inspect", "shop/models/shop", "--item", "phone-s22", "--verify"]);
     assert!(inspected.status.success() && text(&inspected.stdout).contains("case-s22"));

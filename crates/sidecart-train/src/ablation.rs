@@ -30,7 +30,7 @@ pub fn ablate<E: From<Error>>(
     mut measure: impl FnMut(LeftOut, &Scorer) -> Result<(), E>,
 ) -> Result<bool, E> {
     let progress = options.progress;
-    params.check().map_err(Error::from)?;
+    params.check()?;
     let Some(mut inner) = Inner::new(ledger, catalogue, params, options)? else { return Ok(false) };
     let cases: RankingCases = inner.cases(ledger, params, options.seed);
     let tables = ranker::tables(&inner.split.before, catalogue);
