@@ -26,9 +26,9 @@ const COMPARED: usize = 2_500;
 /// knows what it will not see.
 const LEARNED_FROM: usize = 2;
 /// Most cases of one situation.
-const MAX_CASES: usize = 14_000;
+const MAX_CASES: usize = 24_000;
 /// The same where nothing is known of the customer, so that less depends on each case.
-const MAX_ANONYMOUS: usize = 9_000;
+const MAX_ANONYMOUS: usize = 14_000;
 
 /// How rankers and sources did on the newest held-out baskets.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
