@@ -211,7 +211,7 @@ pub const REFERENCE: &[Key] = &[
     key("models.ranker.quotas.own", "1000", "0 to 65536 items", "candidates that the customer bought, newest first"),
     key(
         "models.ranker.quotas.embeddings",
-        "150",
+        "50",
         "0 to 65536 items",
         "candidates from the vectors, searched for discovery and where the sources above find fewer than `kept`",
     ),

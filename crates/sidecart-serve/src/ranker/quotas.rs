@@ -45,7 +45,7 @@ impl Default for Quotas {
             baskets: 100,
             ease: 200,
             own: 1_000,
-            embeddings: 150,
+            embeddings: 50,
             popular: 40,
             pool: 600,
             discovery_pool: 900,
