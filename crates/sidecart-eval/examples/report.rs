@@ -66,6 +66,7 @@ fn main() -> Result<(), EvalError> {
                 600..798 => 2,
                 _ => 3,
             }),
+            store: None,
         })
         .collect();
     let facts = TrainingFacts {
