@@ -27,7 +27,7 @@
 //!         customer: Some(CustomerId(b as u32 % 30)),
 //!         time: Time(b as i64),
 //!         items: &lines[b as usize % 2],
-//!         segment: None,
+//!         segment: None, store: None,
 //!     })
 //!     .collect();
 //! let cases = hide_one(&HideOneParams::default(), &training, &test)?;

@@ -23,6 +23,7 @@ fn cases(n_baskets: u32, seed: u64) -> CaseSet {
             time: Time(basket as i64),
             items,
             segment: Some(u16::from(basket % 7 == 0)),
+            store: None,
         })
         .collect();
     let counts: Vec<u32> = (0..N_ITEMS).map(|item| 100 + N_ITEMS - item).collect();

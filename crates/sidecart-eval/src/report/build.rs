@@ -212,6 +212,7 @@ mod tests {
             is_new: false,
             is_tail: false,
             segment: None,
+            store: None,
         }
     }
 
