@@ -197,7 +197,8 @@ pub(crate) struct RecommendArgs {
     /// The customer's segment, in place of the one the model knows; for upsell
     #[arg(long, value_name = "NAME", conflicts_with = "queries")]
     pub(crate) segment: Option<String>,
-    /// The store the customer is in, for what sells and, for upsell, is on promotion there
+    /// The store the customer is in: what sells there (where a ranker other than `fast` answers) and,
+    /// for upsell, what is on promotion there
     #[arg(long, value_name = "ID", conflicts_with = "queries")]
     pub(crate) store: Option<String>,
     /// When; 2025-06-30 or 2025-06-30T12:00:00, or a number where times are numbers [default: just

@@ -6,8 +6,7 @@ use crate::scratch::Scratch;
 /// What stands in for learned offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StandIn {
-    /// Nothing is known of the basket's items but their categories: items of categories that go
-    /// with these.
+    /// Nothing is known of the basket's items but their categories: these and what sells choose.
     Category,
     /// Nothing is known of basket and customer, or nothing more is left: what most people buy.
     Popular,
@@ -24,10 +23,12 @@ impl StandIn {
     }
 }
 
-/// What has to stand in for the whole answer; `None` where an item of the basket was bought with
-/// others before, or the customer has a past. The basket must be marked. O(basket).
+/// What has to stand in for the whole answer; `None` where an item of the basket has neighbours, a
+/// vector or a past basket, or the customer has a past. The basket must be marked. O(basket).
 pub(crate) fn stand_in(model: &Model, knows_customer: bool, scratch: &Scratch) -> Option<StandIn> {
-    let is_learned = |item: &_| !model.neighbours(*item).0.is_empty() || model.has_vector_or_postings(*item);
+    let is_learned = |item: &_| {
+        !model.neighbours(*item).0.is_empty() || !model.ease(*item).0.is_empty() || model.has_vector_or_postings(*item)
+    };
     if knows_customer || scratch.basket.iter().any(is_learned) {
         return None;
     }

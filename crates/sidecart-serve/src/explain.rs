@@ -28,7 +28,8 @@ pub enum Reason {
     },
     /// It fits baskets like this one.
     FitsBasket,
-    /// Its category goes with one of the basket's, of whose items nothing else is known.
+    /// Chosen by the categories of the basket's items, of which nothing else is known, and by what
+    /// sells.
     Category,
     /// Many buy it.
     Popular {
@@ -64,7 +65,9 @@ impl Reason {
                 format!("now and then with {}, too seldom to be sure", model.label(*anchor))
             }
             Self::FitsBasket => "fits baskets like this one".into(),
-            Self::Category => "of a category that goes with the basket's; too little is known of its items".into(),
+            Self::Category => {
+                "too little is known of the basket's items: chosen by their categories and by what sells".into()
+            }
             Self::Popular { n_baskets } => format!("popular: in {}", times(*n_baskets)),
         }
     }

@@ -19,7 +19,7 @@ pub enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// What ranked best on held-out baskets in the query's situation: neural network, trees, linear
+    /// What ranked best on held-out baskets in the query's situation (the cheapest of equals): neural network, trees, linear
     /// ranker or mixture.
     #[default]
     Default,

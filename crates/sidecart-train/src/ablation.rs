@@ -39,12 +39,18 @@ pub fn ablate<E: From<Error>>(
     let mut whole = models.scorer(ledger, catalogue)?;
     drop(models);
     let whole_tables = ranker::tables(ledger, catalogue);
-    for left_out in LeftOut::all(&whole) {
+    for left_out in LeftOut::all(&whole, !whole_tables.stores.is_empty()) {
         let split = &inner.split;
         let cases = (&cases, situation);
         let fitted =
             ranker::fit_without(left_out, &mut inner.scorer, tables.clone(), split, cases, &params.ranker, options)?;
-        let Some(mut model) = fitted else { return Ok(false) };
+        let Some(mut model) = fitted else {
+            if left_out == LeftOut::Nothing {
+                return Ok(false);
+            }
+            progress.note(&format!("{}: too few hidden items are found to learn a ranker", left_out.label()));
+            continue;
+        };
         model.tables = whole_tables.clone();
         whole.set_ranker(model);
         measure(left_out, &whole)?;

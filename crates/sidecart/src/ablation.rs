@@ -1,6 +1,6 @@
 //! What each source and each group of features is worth.
 
-use sidecart_eval::{Answers, Evaluation, Report, Role};
+use sidecart_eval::{Answers, Case, Evaluation, Report, Role};
 use sidecart_serve::ranker::Situation;
 use sidecart_serve::{Mode, Source};
 use sidecart_train::ranker::{LeftOut, RankerLearner};
@@ -18,7 +18,8 @@ use crate::evaluation::{ScorerRanker, split_for};
 /// [`evaluate`](crate::evaluate) measures on.
 ///
 /// A difference says what a thing is worth beside all others: two that say the same each look
-/// worthless. Takes about a third of a training for each row.
+/// worthless. Only questions of customers with a past are measured, where there are any, and all others
+/// where there are none. Each row takes as long as the network of one situation takes to learn.
 ///
 /// # Errors
 /// As [`evaluate_with`](crate::evaluate_with); [`Error::NoRanker`] where there is too little
@@ -33,8 +34,16 @@ pub fn evaluate_ablation(
     let mut split = split_for(dataset, config, mode)?;
     // A table of segments by everything that is left out would be too wide to read.
     split.cases.cases.iter_mut().for_each(|case| case.segment = None);
-    let knows_customers = split.cases.cases.iter().any(|case| case.customer.is_some());
+    let has_past = |case: &Case| {
+        case.customer.is_some_and(|customer| split.histories[customer.index()].as_of(case.time).len() > 0)
+    };
+    let knows_customers = split.cases.cases.iter().any(has_past);
     let situation = Situation::of(mode, knows_customers);
+    let asked: Vec<Case> =
+        (split.cases.cases.iter()).filter(|case| has_past(case) == knows_customers).cloned().collect();
+    split.cases.facts.n_unsampled_baskets += split.cases.cases.len() - asked.len();
+    split.cases.facts.n_cases = asked.len();
+    split.cases.cases = asked;
     let fingerprint = split.before.fingerprint();
     let mut answered: Vec<(String, Role, Answers)> = Vec::new();
     let options = TrainOptions { seed: config.seed, progress, learners };

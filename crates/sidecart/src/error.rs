@@ -95,8 +95,8 @@ pub enum Error {
     },
     /// The history gives too few questions to learn a ranker from.
     #[error(
-        "no ranker can be learned, so nothing can be left out of one: it needs models.ranker.enabled and \
-         {min_cases} held-out questions (models.ranker.min_cases); measure the parts with evaluate instead"
+        "no ranker can be learned, so nothing can be left out of one: it needs models.ranker.enabled, \
+         models.mixture.tune and {min_cases} held-out questions (models.ranker.min_cases); measure the parts with evaluate instead"
     )]
     NoRanker {
         /// Questions that are needed.

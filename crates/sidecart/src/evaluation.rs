@@ -185,6 +185,14 @@ pub(crate) fn split_for(dataset: &Dataset, config: &Config, mode: Mode) -> Resul
 /// Refuses, before anything is trained, a part that the configuration switches off or nothing
 /// learns.
 fn check_enabled(using: Option<Source>, config: &Config, learners: &[&dyn RankerLearner]) -> Result<()> {
+    let is_ranker = matches!(using, Some(Source::Fast | Source::Linear | Source::Neural | Source::Trees));
+    if is_ranker && !config.models.ranker.enabled {
+        return Err(Error::Setting {
+            key: "models.ranker.enabled".into(),
+            got: "false".into(),
+            expected: "true where a ranker is measured alone".into(),
+        });
+    }
     let models = &config.models;
     let is_learned = |stage: Stage| learners.iter().any(|learner| learner.stage() == stage);
     let (is_learned, key, what) = match using {

@@ -213,7 +213,7 @@ pub const REFERENCE: &[Key] = &[
         "models.ranker.quotas.embeddings",
         "50",
         "0 to 65536 items",
-        "candidates from the vectors, searched for discovery and where the sources above find fewer than `kept`",
+        "candidates from the vectors, searched for discovery and where neighbours, baskets, ease, own and popular find fewer than `kept`",
     ),
     key("models.ranker.quotas.popular", "40", "0 to 65536 items", "best sellers of the whole history"),
     key(

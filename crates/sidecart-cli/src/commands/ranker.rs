@@ -96,7 +96,7 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
         let rows: Vec<Vec<String>> = situations.iter().map(|row| row.cells(&rankers)).collect();
         text.push_str(&table_text(&header, &rows)?);
         text.push_str(
-            "pool: candidates of a basket; holds: share of the hidden items among them; new, tail: of items new to\n",
+            "pool: candidates of a basket learned from; holds: share of the hidden items among them; new, tail: of items new to\n",
         );
         text.push_str("their customer, of items outside the bestsellers\n");
     }

@@ -147,9 +147,11 @@ pub(crate) fn past(
             let has_room = scratch.candidates.len() < most;
             let place = if has_room { scratch.candidate(item) } else { scratch.known_candidate(item) };
             if let Some(place) = place {
-                let signals = &mut scratch.candidates[place].signals;
-                signals[signal::OWN_FREQUENCY] += frequency;
-                signals[signal::OWN_TOGETHER] += shared * together;
+                if quota > 0 {
+                    let signals = &mut scratch.candidates[place].signals;
+                    signals[signal::OWN_FREQUENCY] += frequency;
+                    signals[signal::OWN_TOGETHER] += shared * together;
+                }
                 let own = facts_of(&mut memory.facts, place);
                 if own.n_own == 0.0 {
                     own.newest = age;

@@ -12,8 +12,8 @@ pub struct Quotas {
     pub ease: u32,
     /// Items that the customer bought before, the newest first.
     pub own: u32,
-    /// Nearest vectors, searched for discovery and where the sources above find fewer than the first
-    /// stage keeps.
+    /// Nearest vectors, searched for discovery and where all sources up to `popular` find fewer than
+    /// the first stage keeps.
     pub embeddings: u32,
     /// Best sellers of the whole history.
     pub popular: u32,

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::scorer::Query;
 use crate::scratch::Scratch;
-use crate::settings::{Mode, N_SIGNALS, Weights};
+use crate::settings::{N_SIGNALS, Weights};
 use crate::sources::{self, signal};
 
 /// Candidates whose facts are asked for ahead of their use.
@@ -37,18 +37,19 @@ pub(crate) fn gather(
         collect::affinities(tables, &mut memory);
     }
     sources::popular(model, quotas.popular as usize, scratch);
+    let situation = Situation::of(query.mode, memory.totals.n_past > 0.0);
+    let is_discovery = situation == Situation::DiscoveryKnown;
     // For completion a search of all vectors costs much and adds little where others find enough:
     // their scores are a feature of every candidate in any case.
     let mut outcome = Ok(());
-    if query.mode == Mode::Discovery || scratch.candidates.len() < ranker.settings.kept as usize {
+    if is_discovery || scratch.candidates.len() < ranker.settings.kept as usize {
         outcome = sources::embeddings(model, quotas.embeddings as usize, scratch);
     }
-    let situation = Situation::of(query.mode, memory.totals.n_past > 0.0);
-    let pool = if query.mode == Mode::Discovery { quotas.discovery_pool } else { quotas.pool };
+    let pool = if is_discovery { quotas.discovery_pool } else { quotas.pool };
     fill_pool(model.settings().weights.of_situation(situation), pool as usize, scratch, &mut memory);
     let n_signals = scratch.candidates.len();
     collect::groups(tables, quotas, scratch, &mut memory);
-    if let Some(store) = query.store.filter(|store| (*store as usize) < tables.store_items.len()) {
+    if let Some(store) = query.store.filter(|store| quotas.store > 0 && (*store as usize) < tables.store_items.len()) {
         collect::store(tables, quotas.store, store, scratch, &mut memory);
     }
     memory.pool.extend(n_signals as u32..scratch.candidates.len() as u32);

@@ -170,7 +170,7 @@ pub struct RankerTables {
     pub line_items: Rows<u32>,
     /// Items that sold most lately, best first.
     pub recent: Vec<u32>,
-    /// Ids of the stores; empty where the shop has one or does not say.
+    /// Ids of the stores; empty where the shop does not say.
     pub stores: IdTable,
     /// By store: what sold most in it lately, best first.
     pub store_items: Rows<u32>,

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::hold_out::HoldOut;
 
 /// Standard errors of the difference in NDCG@10 by which a ranker must beat what there is without
-/// rankers: by chance one of them does in about one of twenty situations.
+/// rankers: 5 % for each of them by chance.
 const MUST_WIN: f64 = 1.64;
 /// The same between a ranker and a cheaper one.
 const MUST_WIN_CHEAPER: f64 = 1.0;

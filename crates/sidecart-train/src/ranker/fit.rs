@@ -44,9 +44,9 @@ pub struct SituationTuning {
     pub situation: Situation,
     /// Cases learned from and compared on.
     pub cases: (usize, usize),
-    /// The hidden items in the pool.
+    /// The hidden items in the pool, of a sample of the cases learned from.
     pub pool: Recall,
-    /// The same of the best of it that the second stage learns from, twice what the first keeps.
+    /// The hidden items of the cases compared on in the best of it that the second stage learns from, twice what the first keeps.
     pub candidates: Recall,
     /// NDCG@10 and HR@10 by what answered.
     pub results: Results,
@@ -252,7 +252,8 @@ fn choose(
     let (results, stage) = compare(scorer, split, &valid, asked.situation, &ranker)?;
     let candidates = valid_rows.recall();
     if stage != Stage::Mixture {
-        // What answers is learned from all cases, the newest included; so is what costs little.
+        // What answers is learned from all cases, the newest included; so is what costs little. The
+        // fast profile stays as it is: few numbers learned from few cases.
         rows.append(&valid_rows);
         for (learner, &(of, n)) in learners.iter().zip(&n_steps) {
             if of == stage || of != Stage::Trees {

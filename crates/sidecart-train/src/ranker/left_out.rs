@@ -53,10 +53,11 @@ const SOURCES: [Source; 10] = [
 impl LeftOut {
     /// Everything that can be left out of a model's ranker, one at a time; nothing first.
     #[must_use]
-    pub fn all(scorer: &Scorer) -> Vec<Self> {
+    pub fn all(scorer: &Scorer, has_stores: bool) -> Vec<Self> {
         let parts = scorer.parts();
         let is_there = |source: &&Source| match source.name {
             name @ ("neighbours" | "baskets" | "ease" | "embeddings") => parts.contains(&name),
+            "store" => has_stores,
             _ => true,
         };
         let sources = SOURCES.iter().filter(is_there).map(|source| Self::Source(source.name));

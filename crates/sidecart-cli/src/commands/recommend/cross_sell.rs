@@ -28,7 +28,7 @@ impl CrossSell {
     pub(super) fn ask(args: &RecommendArgs, scorer: &Scorer, asked: &mut Asked, using: Source) -> Result<Self> {
         let store = args.store.as_deref().and_then(|typed| scorer.typed_store(typed));
         if let (Some(typed), None) = (&args.store, store) {
-            asked.notes.push(format!("the model does not know store {typed}: answered as without a store"));
+            asked.notes.push(format!("cross-sell: the model does not know store {typed}, answered as without a store"));
         }
         let query = Query {
             basket: &asked.basket,
