@@ -11,7 +11,7 @@ use sidecart_core::Progress;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluation::{ScorerRanker, split_for};
+use crate::evaluation::{ScorerRanker, keep_cases, split_for};
 
 /// Learns the ranker again and again, each time without one source of candidates or one group of
 /// features, and compares all of them with the ranker that has everything, on the baskets that
@@ -39,11 +39,7 @@ pub fn evaluate_ablation(
     };
     let knows_customers = split.cases.cases.iter().any(has_past);
     let situation = Situation::of(mode, knows_customers);
-    let asked: Vec<Case> =
-        (split.cases.cases.iter()).filter(|case| has_past(case) == knows_customers).cloned().collect();
-    split.cases.facts.n_unsampled_baskets += split.cases.cases.len() - asked.len();
-    split.cases.facts.n_cases = asked.len();
-    split.cases.cases = asked;
+    keep_cases(&mut split.cases, |case| has_past(case) == knows_customers);
     let fingerprint = split.before.fingerprint();
     let mut answered: Vec<(String, Role, Answers)> = Vec::new();
     let options = TrainOptions { seed: config.seed, progress, learners };

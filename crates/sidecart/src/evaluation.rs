@@ -1,7 +1,7 @@
 //! How good the offers are, measured on baskets the models have not seen.
 
 use sidecart_core::{History, ItemId, Progress};
-use sidecart_eval::{CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
+use sidecart_eval::{Case, CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
 use sidecart_serve::ranker::Stage;
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
 use sidecart_train::ranker::RankerLearner;
@@ -173,7 +173,7 @@ pub(crate) fn split_for(dataset: &Dataset, config: &Config, mode: Mode) -> Resul
     let mut split = hold_out(ledger, &spec, &segment_of)?.ok_or(Error::OneTime)?;
     let mut needed = "two items that enough training baskets hold";
     if mode == Mode::Discovery {
-        keep_new(&mut split.cases);
+        keep_cases(&mut split.cases, |case| case.is_new);
         needed = "a hidden item that is new to a known customer";
     }
     if split.cases.cases.is_empty() {
@@ -213,15 +213,15 @@ fn check_enabled(using: Option<Source>, config: &Config, learners: &[&dyn Ranker
     })
 }
 
-/// Keeps the cases whose hidden item is new to its customer; the others count as left out.
-fn keep_new(set: &mut CaseSet) {
+/// Keeps some of the cases; the others count as left out.
+pub(crate) fn keep_cases(set: &mut CaseSet, is_kept: impl Fn(&Case) -> bool) {
     let n_before = set.cases.len();
-    set.cases.retain(|case| case.is_new);
+    set.cases.retain(is_kept);
     set.facts.n_unsampled_baskets += n_before - set.cases.len();
     let mut customers: Vec<_> = set.cases.iter().filter_map(|c| c.customer).collect();
     customers.sort_unstable();
     customers.dedup();
     set.facts.n_cases = set.cases.len();
-    set.facts.n_anonymous_cases = 0;
+    set.facts.n_anonymous_cases = set.cases.iter().filter(|c| c.customer.is_none()).count();
     set.facts.n_customers = customers.len();
 }
