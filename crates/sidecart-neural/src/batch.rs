@@ -1,8 +1,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
+use sidecart_serve::ranker::CLIP;
 use sidecart_train::ranker::RankingLists;
 
-/// Standard deviations beyond which a feature counts no further, as in serving.
-const CLIP: f32 = 6.0;
 /// Utility that is added to what only fills up a list: its share of the softmax is 0.
 const NEVER: f32 = -1e9;
 

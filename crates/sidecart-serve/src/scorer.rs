@@ -35,7 +35,7 @@ pub struct Query<'a> {
     /// The part of the model that answers.
     pub using: Source,
     /// The store, as [`Scorer::store`] numbers it; without one, or with one that the model does not
-    /// know, what sells in all of them counts.
+    /// know, what sells in all of them counts. Used where a ranker other than `fast` answers.
     pub store: Option<u32>,
     /// Items that may not come back.
     pub exclude: &'a [ItemId],
@@ -197,12 +197,6 @@ impl Scorer {
     #[must_use]
     pub fn typed_store(&self, typed: &str) -> Option<u32> {
         self.model.ranker().and_then(|ranker| ranker.tables.stores.find_typed(typed))
-    }
-
-    /// Number of stores that the model knows what sells in.
-    #[must_use]
-    pub fn n_stores(&self) -> usize {
-        self.model.ranker().map_or(0, |ranker| ranker.tables.stores.len())
     }
 
     /// The form of the ids of those customers; `None` where none are stored.
@@ -454,17 +448,7 @@ impl Scorer {
                 });
             }
         }
-        let missing = match query.using {
-            Source::Neighbours => !self.model.has_neighbours(),
-            Source::Ease => !self.model.has_ease(),
-            Source::Embeddings => self.model.embeddings().is_none(),
-            Source::Baskets => self.model.baskets().is_none(),
-            Source::Fast | Source::Linear => self.model.ranker().is_none(),
-            Source::Trees => !self.model.ranker().is_some_and(RankerModel::has_trees),
-            Source::Neural => !self.model.ranker().is_some_and(RankerModel::has_neural),
-            _ => false,
-        };
-        if missing {
+        if !self.has(query.using) {
             return Err(Error::NoSuchPart { what: query.using.to_string(), available: self.parts().join(", ") });
         }
         Ok(())
@@ -473,7 +457,11 @@ impl Scorer {
     /// Names of the sources this model can answer with.
     #[must_use]
     pub fn parts(&self) -> Vec<&'static str> {
-        let has = |source: Source| match source {
+        Source::NAMES.iter().filter(|(_, source)| self.has(*source)).map(|(name, _)| *name).collect()
+    }
+
+    fn has(&self, source: Source) -> bool {
+        match source {
             Source::Neighbours => self.model.has_neighbours(),
             Source::Ease => self.model.has_ease(),
             Source::Embeddings => self.model.embeddings().is_some(),
@@ -482,8 +470,7 @@ impl Scorer {
             Source::Trees => self.model.ranker().is_some_and(RankerModel::has_trees),
             Source::Neural => self.model.ranker().is_some_and(RankerModel::has_neural),
             _ => true,
-        };
-        Source::NAMES.iter().filter(|(_, source)| has(*source)).map(|(name, _)| *name).collect()
+        }
     }
 
     /// Fills the signals of the mixture; false when nothing but popularity has a candidate.
@@ -491,7 +478,7 @@ impl Scorer {
         let settings = self.model.settings();
         sources::neighbours_and_max(&self.model, scratch);
         sources::ease(&self.model, usize::MAX, scratch);
-        sources::similar_baskets(&self.model, self.model.settings().nearest_baskets as usize, scratch);
+        sources::similar_baskets(&self.model, settings.nearest_baskets as usize, scratch);
         sources::embeddings(&self.model, settings.embedding_candidates as usize, scratch)?;
         if let Some(history) = query.history.filter(|_| knows_customer && query.mode == Mode::Completion) {
             sources::own(&self.model, history, query.time, scratch);

@@ -19,7 +19,8 @@ pub(crate) struct Candidate {
 
 /// Memory of one thread for answering queries: after the first few queries nothing is allocated.
 ///
-/// 4 bytes per item of the catalogue and per kept basket, and 64 per candidate. The candidates of
+/// 4 bytes per item of the catalogue (16 with a ranker) and per kept basket, and 64 per candidate
+/// (128 with a ranker). The candidates of
 /// a query stand side by side, so that normalising, ranking and forgetting them cost their number
 /// and not the catalogue's.
 pub struct Scratch {

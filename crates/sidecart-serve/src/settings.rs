@@ -19,8 +19,8 @@ pub enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// What ranked best on held-out baskets in the query's situation (the cheapest of equals): neural network, trees, linear
-    /// ranker or mixture.
+    /// What ranked best on held-out baskets in the query's situation (the cheapest of equals):
+    /// neural network, trees, linear or fast ranker, or the mixture.
     #[default]
     Default,
     /// The parts, weighted.

@@ -102,7 +102,7 @@ impl<'a> CrossSellSession<'a> {
             None => false,
         };
         let store = query.store.as_ref().and_then(|id| self.scorer.store(id.as_ref()));
-        let store_is_unknown = query.store.is_some() && store.is_none() && self.scorer.n_stores() > 0;
+        let store_is_unknown = query.store.is_some() && store.is_none();
         let query = Query {
             basket: &basket,
             history: known.then_some(&self.customer.history),

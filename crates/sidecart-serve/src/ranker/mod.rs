@@ -27,7 +27,7 @@ mod tests;
 
 pub use features::{FEATURES, FeatureGroup, GROUPS, LIGHT, N_FEATURES, N_LIGHT};
 pub(crate) use memory::RankerMemory;
-pub use model::{LinearRanker, RankerModel, RankerSettings, Situation, SituationRanker, Stage};
+pub use model::{CLIP, LinearRanker, RankerModel, RankerSettings, Situation, SituationRanker, Stage};
 pub use neural::{DenseLayer, MAX_LAYERS, MAX_WIDTH, NeuralRanker};
 pub use quotas::Quotas;
 pub(crate) use rank::{gather, rank, visit_features, visit_light};

@@ -21,8 +21,8 @@ pub struct LinearRanker {
     pub coefficients: Vec<f32>,
 }
 
-/// Standard deviations beyond which a feature counts no further.
-pub(super) const CLIP: f32 = 6.0;
+/// Standard deviations beyond which a standardised feature counts no further, in learning too.
+pub const CLIP: f32 = 6.0;
 
 const _: () = assert!(N_FEATURES <= MAX_WIDTH, "a neural ranker has room for all features");
 

@@ -37,6 +37,7 @@ pub struct Quotas {
 
 /// Largest quota.
 const MAX_QUOTA: u32 = 65_536;
+const N_QUOTAS: usize = 14;
 
 impl Default for Quotas {
     fn default() -> Self {
@@ -80,59 +81,35 @@ impl Quotas {
 
     /// The smaller of the two, source by source.
     #[must_use]
-    pub fn at_most(&self, other: &Self) -> Self {
-        Self {
-            neighbours: self.neighbours.min(other.neighbours),
-            baskets: self.baskets.min(other.baskets),
-            ease: self.ease.min(other.ease),
-            own: self.own.min(other.own),
-            embeddings: self.embeddings.min(other.embeddings),
-            popular: self.popular.min(other.popular),
-            pool: self.pool.min(other.pool),
-            discovery_pool: self.discovery_pool.min(other.discovery_pool),
-            kinds: self.kinds.min(other.kinds),
-            items_per_kind: self.items_per_kind.min(other.items_per_kind),
-            items_per_line: self.items_per_line.min(other.items_per_line),
-            own_lines: self.own_lines.min(other.own_lines),
-            recent: self.recent.min(other.recent),
-            store: self.store.min(other.store),
+    pub fn at_most(mut self, mut other: Self) -> Self {
+        for ((_, quota), (_, most)) in self.fields().into_iter().zip(other.fields()) {
+            *quota = (*quota).min(*most);
         }
+        self
     }
 
     /// All with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u32); 14] {
-        let Self {
-            neighbours,
-            baskets,
-            ease,
-            own,
-            embeddings,
-            popular,
-            pool,
-            discovery_pool,
-            kinds,
-            items_per_kind,
-            items_per_line,
-            own_lines,
-            recent,
-            store,
-        } = *self;
+    pub fn named(mut self) -> [(&'static str, u32); N_QUOTAS] {
+        self.fields().map(|(name, quota)| (name, *quota))
+    }
+
+    fn fields(&mut self) -> [(&'static str, &mut u32); N_QUOTAS] {
         [
-            ("neighbours", neighbours),
-            ("baskets", baskets),
-            ("ease", ease),
-            ("own", own),
-            ("embeddings", embeddings),
-            ("popular", popular),
-            ("pool", pool),
-            ("discovery_pool", discovery_pool),
-            ("kinds", kinds),
-            ("items_per_kind", items_per_kind),
-            ("items_per_line", items_per_line),
-            ("own_lines", own_lines),
-            ("recent", recent),
-            ("store", store),
+            ("neighbours", &mut self.neighbours),
+            ("baskets", &mut self.baskets),
+            ("ease", &mut self.ease),
+            ("own", &mut self.own),
+            ("embeddings", &mut self.embeddings),
+            ("popular", &mut self.popular),
+            ("pool", &mut self.pool),
+            ("discovery_pool", &mut self.discovery_pool),
+            ("kinds", &mut self.kinds),
+            ("items_per_kind", &mut self.items_per_kind),
+            ("items_per_line", &mut self.items_per_line),
+            ("own_lines", &mut self.own_lines),
+            ("recent", &mut self.recent),
+            ("store", &mut self.store),
         ]
     }
 

@@ -134,7 +134,7 @@ fn settings(params: &RankerParams) -> RankerSettings {
         stages: [Stage::Mixture; 3],
         kept: params.kept,
         quotas: params.quotas,
-        fast: Quotas::FAST.at_most(&params.quotas),
+        fast: Quotas::FAST.at_most(params.quotas),
     }
 }
 

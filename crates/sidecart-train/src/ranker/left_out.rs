@@ -1,5 +1,5 @@
 use sidecart_serve::Scorer;
-use sidecart_serve::ranker::{GROUPS, Quotas};
+use sidecart_serve::ranker::{FeatureGroup, GROUPS, Quotas};
 
 /// What a ranker does without, to see what it is worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,6 +20,9 @@ struct Source {
     features: &'static [&'static str],
 }
 
+/// The features of the own past: its source fills them all.
+const OWN: FeatureGroup = GROUPS[1];
+
 const SOURCES: [Source; 10] = [
     Source {
         name: "neighbours",
@@ -29,20 +32,7 @@ const SOURCES: [Source; 10] = [
     Source { name: "baskets", leave_out: |quotas| quotas.baskets = 0, features: &["baskets"] },
     Source { name: "ease", leave_out: |quotas| quotas.ease = 0, features: &["ease"] },
     Source { name: "embeddings", leave_out: |quotas| quotas.embeddings = 0, features: &["embeddings"] },
-    Source {
-        name: "own",
-        leave_out: |quotas| quotas.own = 0,
-        features: &[
-            "own_frequency",
-            "own_together",
-            "own_count",
-            "own_7",
-            "own_30",
-            "own_recency",
-            "own_due",
-            "is_own",
-        ],
-    },
+    Source { name: "own", leave_out: |quotas| quotas.own = 0, features: OWN.features },
     Source { name: "popular", leave_out: |quotas| quotas.popular = 0, features: &[] },
     Source { name: "recent", leave_out: |quotas| quotas.recent = 0, features: &[] },
     Source { name: "kinds", leave_out: |quotas| quotas.kinds = 0, features: &[] },
@@ -114,6 +104,7 @@ mod tests {
             assert_ne!(left_out.quotas(Quotas::default()), Quotas::default(), "{}", source.name);
             assert!(left_out.hidden().iter().all(|name| FEATURES.contains(name)), "{}", source.name);
         }
+        assert_eq!(OWN.name, "own");
         let features: usize = GROUPS.iter().map(|group| LeftOut::Features(group.name).hidden().len()).sum();
         assert_eq!(features, FEATURES.len());
         assert_eq!(LeftOut::Nothing.quotas(Quotas::default()), Quotas::default());

@@ -151,7 +151,7 @@ fn ranker(rng: &mut Rng) -> RankerModel {
             stages: std::array::from_fn(|_| STAGES[rng.below(STAGES.len())]),
             kept: 5,
             quotas,
-            fast: Quotas { pool: 4, discovery_pool: 4, ..Quotas::FAST.at_most(&quotas) },
+            fast: Quotas { pool: 4, discovery_pool: 4, ..Quotas::FAST.at_most(quotas) },
         },
         tables: tables(rng),
         situations: std::array::from_fn(|_| {

@@ -1,7 +1,7 @@
+use sidecart_serve::ranker::CLIP;
+
 use crate::ranker::RankingLists;
 
-/// Standard deviations beyond which a feature counts no further, as in serving.
-const CLIP: f32 = 6.0;
 /// An inverse spread from which on a feature is a constant that was rounded.
 const CONSTANT: f32 = 1e6;
 
