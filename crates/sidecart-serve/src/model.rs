@@ -83,6 +83,7 @@ pub struct Model {
     popular: Section<u32>,
     neighbours: Option<ScoredLists>,
     ease: Option<ScoredLists>,
+    substitutes: Option<ScoredLists>,
     associations: Option<AssociationLists>,
     embeddings: Option<EmbeddingTables>,
     baskets: Option<BasketTables>,
@@ -215,6 +216,7 @@ impl Model {
         let scored = |offsets, items, scores| ScoredLists::read(&container, [offsets, items, scores], n_items);
         let neighbours = scored(names::NEIGHBOUR_OFFSETS, names::NEIGHBOUR_ITEMS, names::NEIGHBOUR_SCORES)?;
         let ease = scored(names::EASE_OFFSETS, names::EASE_ITEMS, names::EASE_SCORES)?;
+        let substitutes = scored(names::SUBSTITUTE_OFFSETS, names::SUBSTITUTE_ITEMS, names::SUBSTITUTE_SCORES)?;
         let associations = container
             .contains(names::ASSOCIATION_OFFSETS)
             .then(|| -> Result<_> {
@@ -299,6 +301,7 @@ impl Model {
             popular,
             neighbours,
             ease,
+            substitutes,
             associations,
             embeddings,
             baskets,
@@ -376,6 +379,14 @@ impl Model {
     #[must_use]
     pub fn ease(&self, item: ItemId) -> (&[u32], &[f32]) {
         self.ease.as_ref().map_or((&[], &[]), |lists| lists.get(&self.container, item))
+    }
+
+    /// Items of the same kind that customers buy instead of an item, with how much less often than by
+    /// chance the two are in one basket (0 to 1), best first; empty where none is known.
+    #[inline]
+    #[must_use]
+    pub fn substitutes(&self, item: ItemId) -> (&[u32], &[f32]) {
+        self.substitutes.as_ref().map_or((&[], &[]), |lists| lists.get(&self.container, item))
     }
 
     /// Associations of an item that may be shown, strongest first.

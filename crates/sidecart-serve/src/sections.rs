@@ -22,6 +22,12 @@ pub const EASE_OFFSETS: &str = "ease.offsets";
 pub const EASE_ITEMS: &str = "ease.items";
 /// Their scores, f32.
 pub const EASE_SCORES: &str = "ease.scores";
+/// Row offsets of the substitutes, u32 `[n_items + 1]`.
+pub const SUBSTITUTE_OFFSETS: &str = "substitutes.offsets";
+/// Items of the same kind that are bought instead, best first within a list, u32.
+pub const SUBSTITUTE_ITEMS: &str = "substitutes.items";
+/// How much less often than by chance the two are in one basket, 0 to 1, f32.
+pub const SUBSTITUTE_SCORES: &str = "substitutes.scores";
 /// Row offsets of the associations, u32 `[n_items + 1]`.
 pub const ASSOCIATION_OFFSETS: &str = "associations.offsets";
 /// The other item of each association, u32.

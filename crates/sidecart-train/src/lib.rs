@@ -26,6 +26,7 @@ mod params;
 pub mod ranker;
 pub mod rates;
 pub mod segments;
+pub mod substitutes;
 mod train;
 pub mod trees;
 pub mod upsell;

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::hold_out::{count_item_baskets, count_item_customers};
 use crate::neighbours::{self, Neighbours};
 use crate::params::ModelParams;
+use crate::segments::categories::ItemCategories;
+use crate::substitutes;
 
 /// Everything learned from one ledger.
 pub struct Models {
@@ -24,6 +26,7 @@ pub struct Models {
     popular: Vec<u32>,
     neighbours: Neighbours,
     ease: Option<Neighbours>,
+    substitutes: Option<Neighbours>,
     associations: Option<Associations>,
     embeddings: Option<Embeddings>,
     /// Items whose in-vectors are kept: everything that can stand in a basket.
@@ -79,6 +82,10 @@ pub fn fit(
     } else {
         None
     };
+    let substitutes = params.substitutes.enabled.then(|| {
+        let kinds = ItemCategories::at(catalogue, usize::MAX);
+        substitutes::fit(ledger, &kinds.of_item, &params.substitutes)
+    });
     progress.begin("testing associations", 1, "models");
     let associations = params
         .associations
@@ -108,6 +115,7 @@ pub fn fit(
         popular,
         neighbours,
         ease,
+        substitutes,
         associations,
         embeddings,
         context_items,
@@ -226,6 +234,12 @@ impl Models {
         self.neighbours.items.len()
     }
 
+    /// Number of pairs of substitutes, each counted in both directions.
+    #[must_use]
+    pub fn n_substitutes(&self) -> usize {
+        self.substitutes.as_ref().map_or(0, |lists| lists.items.len())
+    }
+
     /// Past baskets kept for comparison.
     #[must_use]
     pub fn n_kept_baskets(&self) -> usize {
@@ -247,7 +261,12 @@ impl Models {
         let ids = |items: &[ItemId]| -> Vec<u32> { items.iter().map(|i| i.0).collect() };
         let neighbour_names = [sections::NEIGHBOUR_OFFSETS, sections::NEIGHBOUR_ITEMS, sections::NEIGHBOUR_SCORES];
         let ease_names = [sections::EASE_OFFSETS, sections::EASE_ITEMS, sections::EASE_SCORES];
-        let scored_lists = [(neighbour_names, Some(&self.neighbours)), (ease_names, self.ease.as_ref())];
+        let substitute_names = [sections::SUBSTITUTE_OFFSETS, sections::SUBSTITUTE_ITEMS, sections::SUBSTITUTE_SCORES];
+        let scored_lists = [
+            (neighbour_names, Some(&self.neighbours)),
+            (ease_names, self.ease.as_ref()),
+            (substitute_names, self.substitutes.as_ref()),
+        ];
         for ([offsets, items, scores], lists) in scored_lists {
             let Some(lists) = lists else { continue };
             let nnz = lists.items.len();

@@ -12,6 +12,7 @@ use crate::mixture::MixtureParams;
 use crate::neighbours::NeighbourParams;
 use crate::own::OwnParams;
 use crate::ranker::RankerParams;
+use crate::substitutes::SubstituteParams;
 
 /// Parameters of all models.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct ModelParams {
     pub ease: EaseParams,
     /// Pairs that may be shown as bought together.
     pub associations: AssociationParams,
+    /// Items of a kind that are bought instead of each other.
+    pub substitutes: SubstituteParams,
     /// Two vectors per item.
     pub embeddings: EmbeddingParams,
     /// Past baskets kept for comparison.
@@ -50,6 +53,7 @@ impl ModelParams {
         of("models.neighbours", self.neighbours.check())?;
         of("models.ease", self.ease.check())?;
         of("models.associations", self.associations.check())?;
+        of("models.substitutes", self.substitutes.check())?;
         of("models.embeddings", self.embeddings.check().map(|_| ()))?;
         of("models.baskets", self.baskets.check())?;
         of("models.own", self.own.check())?;

@@ -205,6 +205,7 @@ pub fn publish(
         ("lines", ledger.n_lines() as u64),
         ("neighbours", trained.models.n_neighbours() as u64),
         ("associations", trained.models.n_associations() as u64),
+        ("substitutes", trained.models.n_substitutes() as u64),
         ("kept_baskets", trained.models.n_kept_baskets() as u64),
         ("ladders", trained.upsell.as_ref().map_or(0, |u| u.model.ladders.n_ladders() as u64)),
     ];

@@ -83,6 +83,15 @@ pub const REFERENCE: &[Key] = &[
     key("models.ease.size_exponent", "0.3", "0 to 1", "a basket of n items weighs n^-this"),
     key("models.ease.kept", "200", "1 to 8000 items", "strongest positive entries kept per item"),
     key("models.ease.memory_mib", "512", "1 to 65536 MiB", "a larger matrix is refused"),
+    key("models.substitutes.enabled", "true", "true, false", "whether items bought instead of each other are learned"),
+    key("models.substitutes.per_item", "20", "1 to 1000 items", "substitutes kept"),
+    key("models.substitutes.min_customers", "5", ">= 1 customer", "fewest customers who bought both"),
+    key(
+        "models.substitutes.max_ratio",
+        "0.8",
+        "0.01 to 1",
+        "baskets with both must surely be fewer than this share of those that chance explains",
+    ),
     key("models.associations.enabled", "true", "true, false", "whether pairs are tested; without it none is shown"),
     key(
         "models.associations.false_discovery_rate",
@@ -242,6 +251,12 @@ pub const REFERENCE: &[Key] = &[
         "candidates of each product line (maker within a finest category) of basket and past",
     ),
     key("models.ranker.quotas.own_lines", "15", "0 to 65536 lines", "product lines of the customer's past"),
+    key(
+        "models.ranker.quotas.substitutes",
+        "60",
+        "0 to 65536 items",
+        "discovery: what is bought instead of the customer's",
+    ),
     key("models.ranker.quotas.recent", "60", "0 to 65536 items", "best sellers of the newest four weeks"),
     key("models.ranker.quotas.store", "30", "0 to 65536 items", "the same in the store that the query names"),
     key("models.ranker.trees.max_trees", "150", "1 to 10000", "most trees"),

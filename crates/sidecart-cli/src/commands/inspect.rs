@@ -72,10 +72,17 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
     };
     let id = |item: ItemId| model.items().get(item.0).to_string();
     let (neighbours, scores) = model.neighbours(item);
+    let (substitutes, strengths) = model.substitutes(item);
     if args.json {
         let neighbours: Vec<_> = neighbours
             .iter()
             .zip(scores)
+            .take(args.k)
+            .map(|(&i, s)| json!({ "item_id": id_json(model.items().get(i)), "score": s }))
+            .collect();
+        let substitutes: Vec<_> = substitutes
+            .iter()
+            .zip(strengths)
             .take(args.k)
             .map(|(&i, s)| json!({ "item_id": id_json(model.items().get(i)), "score": s }))
             .collect();
@@ -91,6 +98,7 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
             "item_id": id_json(model.items().get(item.0)), "name": model.name(item),
             "baskets": model.item_baskets()[item.index()], "customers": model.item_customers()[item.index()],
             "neighbours": neighbours, "associations": associations,
+            "substitutes": substitutes,
         });
         return print(&serde_json::to_string_pretty(&facts)?);
     }
@@ -129,6 +137,18 @@ fn item(scorer: &Scorer, typed: &str, args: &InspectArgs) -> Result<()> {
         [] => "  none: too few baskets\n".into(),
         _ => table_text(&["item", "name", "score"], &rows)?,
     });
+    if !substitutes.is_empty() {
+        text.push_str(
+            "\nbought instead of it (share of the baskets with both that chance explains and that are missing):\n",
+        );
+        let rows: Vec<Vec<String>> = substitutes
+            .iter()
+            .zip(strengths)
+            .take(args.k)
+            .map(|(&i, s)| vec![id(ItemId(i)), model.name(ItemId(i)).unwrap_or("").into(), format!("{s:.2}")])
+            .collect();
+        text.push_str(&table_text(&["item", "name", "missing"], &rows)?);
+    }
     print(&text)
 }
 

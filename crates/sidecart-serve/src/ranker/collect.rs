@@ -17,6 +17,9 @@ const AFFINITY_LINES: f64 = 8.0;
 pub(super) const LIFT_WEIGHT: f32 = 2.0;
 /// The same of the customer's affinity, among kinds as candidates.
 const AFFINITY_WEIGHT: f32 = 0.6;
+/// Newest lines of the past whose substitutes count, and how many of each.
+const SUBSTITUTED_LINES: usize = 200;
+const SUBSTITUTES_PER_ITEM: usize = 5;
 /// Longest age that counts, in days.
 const MAX_AGE: f64 = 1_000.0;
 
@@ -205,6 +208,41 @@ pub(crate) fn affinities(tables: &RankerTables, memory: &mut RankerMemory) {
         if state.n_lines > 0.0 {
             let own = f64::from(state.weight) / exp(f64::from(tables.kinds[kind as usize].log_share)).max(1e-9);
             state.affinity = ln((own + AFFINITY_LINES) / (weight + AFFINITY_LINES)) as f32;
+        }
+    }
+}
+
+/// What is bought instead of the basket's items, and in discovery of what the customer bought
+/// lately: of each of the newest lines the surest few become candidates.
+pub(crate) fn substitutes(
+    model: &Model,
+    quota: u32,
+    past: Option<(&History, Time)>,
+    scratch: &mut Scratch,
+    memory: &mut RankerMemory,
+) {
+    if let Some((history, at)) = past.filter(|_| quota > 0) {
+        let most = scratch.candidates.len() + quota as usize;
+        let lines = history.as_of(at).flat_map(|basket| basket.items);
+        for &item in lines.take(SUBSTITUTED_LINES) {
+            let (items, scores) = model.substitutes(item);
+            for (&other, &score) in items.iter().zip(scores).take(SUBSTITUTES_PER_ITEM) {
+                let has_room = scratch.candidates.len() < most;
+                let place = if has_room { scratch.candidate(other) } else { scratch.known_candidate(other) };
+                if let Some(place) = place {
+                    let own = facts_of(&mut memory.facts, place);
+                    own.instead_of_own = own.instead_of_own.max(score);
+                }
+            }
+        }
+    }
+    for at in 0..scratch.basket.len() {
+        let (items, scores) = model.substitutes(scratch.basket[at]);
+        for (&other, &score) in items.iter().zip(scores) {
+            if let Some(place) = scratch.known_candidate(other) {
+                let facts = facts_of(&mut memory.facts, place);
+                facts.instead_of_basket = facts.instead_of_basket.max(score);
+            }
         }
     }
 }

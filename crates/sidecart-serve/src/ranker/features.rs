@@ -41,8 +41,9 @@ pub struct FeatureGroup {
 /// | `line_price` | least distance in ln price to the basket's items of the line; 2 where there is none |
 /// | `price_*` | ln price minus the mean of basket, customer, customer's lines of the kind, kind |
 /// | `private_affinity` | how well own brand or not fits the customer's share of own brands, 0..=1 |
+/// | `instead_of_basket`, `instead_of_own` | how surely it is bought instead of an item of the basket, and (in discovery) of the customer's newest lines, 0..=1 |
 /// | `n_basket`, `n_past` | items of the basket, baskets of the past, x / (x + 10) |
-pub const GROUPS: [FeatureGroup; 8] = [
+pub const GROUPS: [FeatureGroup; 9] = [
     FeatureGroup {
         name: "context",
         features: &[
@@ -108,6 +109,7 @@ pub const GROUPS: [FeatureGroup; 8] = [
         name: "price",
         features: &["price_to_basket", "price_to_past", "price_to_own_kind", "price_in_kind", "private_affinity"],
     },
+    FeatureGroup { name: "substitutes", features: &["instead_of_basket", "instead_of_own"] },
     FeatureGroup { name: "sizes", features: &["n_basket", "n_past"] },
 ];
 
@@ -340,6 +342,8 @@ impl<'a> Features<'a> {
             if kind.n_lines > 0.0 { facts.log_price - kind.price_sum / kind.n_lines } else { 0.0 },
             facts.log_price - kind_price,
             private_affinity,
+            own.instead_of_basket,
+            own.instead_of_own,
             totals.n_basket / (totals.n_basket + 10.0),
             totals.n_past / (totals.n_past + 10.0),
         ];

@@ -102,6 +102,7 @@ impl<T: State> Groups<T> {
 
 /// What a query knows of a candidate beside its signals.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct CandidateFacts {
     /// Strongest and second strongest neighbour score, and basket items that are neighbours.
     pub best: f32,
@@ -114,6 +115,9 @@ pub(crate) struct CandidateFacts {
     /// Age in days of the newest and of the oldest line.
     pub newest: f32,
     pub oldest: f32,
+    /// How surely it is bought instead of an item of the basket, and of the customer's past.
+    pub instead_of_basket: f32,
+    pub instead_of_own: f32,
 }
 
 /// What a query knows of the basket and the customer.

@@ -29,6 +29,8 @@ pub struct Quotas {
     pub items_per_line: u32,
     /// Lines of the customer's past.
     pub own_lines: u32,
+    /// Substitutes of what the customer bought lately, in discovery.
+    pub substitutes: u32,
     /// Best sellers of the newest four weeks.
     pub recent: u32,
     /// The same in the store that the query names.
@@ -37,7 +39,7 @@ pub struct Quotas {
 
 /// Largest quota.
 const MAX_QUOTA: u32 = 65_536;
-const N_QUOTAS: usize = 14;
+const N_QUOTAS: usize = 15;
 
 impl Default for Quotas {
     fn default() -> Self {
@@ -54,6 +56,7 @@ impl Default for Quotas {
             items_per_kind: 12,
             items_per_line: 15,
             own_lines: 15,
+            substitutes: 60,
             recent: 60,
             store: 30,
         }
@@ -75,6 +78,7 @@ impl Quotas {
         items_per_kind: 0,
         items_per_line: 0,
         own_lines: 0,
+        substitutes: 0,
         recent: 0,
         store: 0,
     };
@@ -108,6 +112,7 @@ impl Quotas {
             ("items_per_kind", &mut self.items_per_kind),
             ("items_per_line", &mut self.items_per_line),
             ("own_lines", &mut self.own_lines),
+            ("substitutes", &mut self.substitutes),
             ("recent", &mut self.recent),
             ("store", &mut self.store),
         ]

@@ -52,6 +52,9 @@ pub(crate) fn gather(
     if let Some(store) = query.store.filter(|store| quotas.store > 0 && (*store as usize) < tables.store_items.len()) {
         collect::store(tables, quotas.store, store, scratch, &mut memory);
     }
+    // Last, so that every candidate knows what it is bought instead of.
+    let past = query.history.map(|history| (history, query.time)).filter(|_| is_discovery);
+    collect::substitutes(model, quotas.substitutes, past, scratch, &mut memory);
     memory.pool.extend(n_signals as u32..scratch.candidates.len() as u32);
     sources::embeddings_of(model, &memory.pool, scratch);
     // What the vectors say is relative to the best of them, and no share of a sum.

@@ -23,7 +23,7 @@ struct Source {
 /// The features of the own past: its source fills them all.
 const OWN: FeatureGroup = GROUPS[1];
 
-const SOURCES: [Source; 10] = [
+const SOURCES: [Source; 11] = [
     Source {
         name: "neighbours",
         leave_out: |quotas| quotas.neighbours = 0,
@@ -37,6 +37,11 @@ const SOURCES: [Source; 10] = [
     Source { name: "recent", leave_out: |quotas| quotas.recent = 0, features: &[] },
     Source { name: "kinds", leave_out: |quotas| quotas.kinds = 0, features: &[] },
     Source { name: "lines", leave_out: |quotas| quotas.items_per_line = 0, features: &[] },
+    Source {
+        name: "substitutes",
+        leave_out: |quotas| quotas.substitutes = 0,
+        features: &["instead_of_basket", "instead_of_own"],
+    },
     Source { name: "store", leave_out: |quotas| quotas.store = 0, features: &["store_recent"] },
 ];
 

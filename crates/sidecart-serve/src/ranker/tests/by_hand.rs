@@ -65,6 +65,43 @@ fn an_item_nobody_bought_is_answered_by_its_category_and_marked() {
 }
 
 #[test]
+fn what_is_bought_instead_is_looked_up_item_by_item() {
+    let mut history = History::default();
+    history.push(Time(0), &[ItemId(3), ItemId(5)]);
+    history.push(Time(DAY), &[ItemId(4)]);
+    let asked = |mode| Asked {
+        basket: vec![ItemId(0), ItemId(1)],
+        history: Some(history.clone()),
+        time: Time(2 * DAY),
+        mode,
+        k: 5,
+        store: None,
+        exclude: Vec::new(),
+    };
+    let at = |name: &str| FEATURES.iter().position(|feature| *feature == name).unwrap();
+    let (mut n_basket, mut n_own) = (0, 0);
+    for scorer in (0..8).map(scorer) {
+        let strength = |of: &[u32], item: u32| {
+            let all = of.iter().flat_map(|&from| {
+                let (items, scores) = scorer.model().substitutes(ItemId(from));
+                items.iter().zip(scores).filter(|(other, _)| **other == item).map(|(_, score)| *score)
+            });
+            all.fold(0.0f32, f32::max)
+        };
+        let light = scorer.model().ranker().unwrap().of(Situation::DiscoveryKnown).unwrap().light.clone();
+        for mode in [Mode::Completion, Mode::Discovery] {
+            for (item, row) in rows(&scorer, &asked(mode), &light, N_ITEMS) {
+                let own = if mode == Mode::Discovery { strength(&[3, 4, 5], item) } else { 0.0 };
+                assert_eq!((row[at("instead_of_basket")], row[at("instead_of_own")]), (strength(&[0, 1], item), own));
+                n_basket += usize::from(row[at("instead_of_basket")] > 0.0);
+                n_own += usize::from(own > 0.0);
+            }
+        }
+    }
+    assert!(n_basket > 0 && n_own > 0, "{n_basket} {n_own}");
+}
+
+#[test]
 fn features_of_a_hand_made_past() {
     let mut scorer = scorer(9);
     let mut model = scorer.model().ranker().unwrap().clone();

@@ -143,6 +143,7 @@ fn ranker(rng: &mut Rng) -> RankerModel {
         items_per_kind: 2,
         items_per_line: 2,
         own_lines: 1,
+        substitutes: 4,
         recent: 2,
         store: 2,
     };
@@ -196,6 +197,10 @@ fn scorer(seed: u64) -> Scorer {
     let scores: Vec<f32> = neighbours.iter().flatten().map(|_| rng.unit() as f32).collect();
     writer.add(names::NEIGHBOUR_SCORES, &scores, &[scores.len()]).unwrap();
     add_lists(&mut writer, names::NEIGHBOUR_OFFSETS, names::NEIGHBOUR_ITEMS, &neighbours);
+    let substitutes: Vec<Vec<u32>> = (0..N_ITEMS).map(|_| some_of(rng, N_ITEMS, 3)).collect();
+    let strengths: Vec<f32> = substitutes.iter().flatten().map(|_| rng.unit() as f32).collect();
+    writer.add(names::SUBSTITUTE_SCORES, &strengths, &[strengths.len()]).unwrap();
+    add_lists(&mut writer, names::SUBSTITUTE_OFFSETS, names::SUBSTITUTE_ITEMS, &substitutes);
     let baskets: Vec<Vec<u32>> = (0..9)
         .map(|_| {
             let mut basket = some_of(rng, UNSOLD, 4);
