@@ -73,6 +73,7 @@ fn main() -> Result<(), EvalError> {
         item_baskets: &item_baskets,
         n_baskets: training.len(),
         bought: &|customer, item| own[customer.index()][item.index()] > 0,
+        has_past: &|customer| own[customer.index()].iter().any(|&n| n > 0),
         split_time: Some("2025-06-01".into()),
         fingerprint: None,
     };

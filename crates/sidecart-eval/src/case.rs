@@ -17,6 +17,11 @@ pub struct Case {
     pub time: Time,
     /// Whether the customer is known and had not bought the target in any earlier basket.
     pub is_new: bool,
+    /// Whether the customer is known and has no earlier basket at all.
+    pub is_first_basket: bool,
+    /// Whether the target is too rare in training to be in the vocabulary; such cases stand in a
+    /// slice of their own and in no other.
+    pub is_cold_item: bool,
     /// Whether the target is outside the head of most popular training items.
     pub is_tail: bool,
     /// Index of the customer's segment among the labels of the evaluation.

@@ -17,6 +17,7 @@
 //!     item_baskets: &[90, 60, 30],
 //!     n_baskets: 100,
 //!     bought: &|_customer, item| item == ItemId(0),
+//!     has_past: &|_customer| true,
 //!     split_time: Some("2025-06-01".into()),
 //!     fingerprint: None,
 //! };

@@ -31,6 +31,7 @@ fn cases(n_baskets: u32, seed: u64) -> CaseSet {
         item_baskets: &counts,
         n_baskets: 500,
         bought: &|_, item| item.0.is_multiple_of(2),
+        has_past: &|_| true,
         split_time: Some("2025-01-01".into()),
         fingerprint: Some("aa".into()),
     };

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use sidecart_artifact::{Container, CustomerStore, Manifest, Mode as OpenMode, ModelFiles, RecordScratch};
-use sidecart_core::{Clock, Customer, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time};
+use sidecart_core::{Clock, Customer, EventLog, ExternalIdRef, History, IdKind, ItemId, Scored, Time, ln};
 
 use crate::cold_start::{StandIn, stand_in};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::probability::Shares;
 use crate::ranker::{self, LinearRanker, N_FEATURES, N_LIGHT, RankerModel, Situation, Stage};
 use crate::scratch::Scratch;
 use crate::settings::{MixtureWeights, Mode, N_SIGNALS, ServingSettings, Source, Weights};
@@ -67,9 +68,19 @@ pub struct Answer<'s> {
     /// Those from this position on are the most popular items; what stands in before them rests on
     /// categories. At least `fallback_from`.
     pub popular_from: usize,
+    /// For every offer the probability that the basket ends up with the item, had nothing been
+    /// shown; empty where the model does not know it, and for [sources](Source) that are named.
+    pub probabilities: &'s [f32],
 }
 
 impl Answer<'_> {
+    /// The probability that the basket ends up with the item at a position; `None` where it is not
+    /// known.
+    #[must_use]
+    pub fn probability(&self, position: usize) -> Option<f64> {
+        self.probabilities.get(position).map(|&p| f64::from(p))
+    }
+
     /// What the offer at a position stands in by; `None` where the model speaks for it.
     #[must_use]
     pub fn stand_in(&self, position: usize) -> Option<StandIn> {
@@ -263,8 +274,29 @@ impl Scorer {
         let fallback_from = if stand_in == Some(StandIn::Category) { 0 } else { popular_from };
         if is_default {
             self.fill_up(query.k, scratch);
+            self.say_probabilities(situation, popular_from, scratch);
         }
-        Ok(Answer { offers: &scratch.ranked, fallback_from, popular_from })
+        Ok(Answer { offers: &scratch.ranked, fallback_from, popular_from, probabilities: &scratch.probabilities })
+    }
+
+    /// Answers a query and calls `visit(item, ln share)` for every offer that the model speaks for,
+    /// best first, where its scores are shares of the candidates: for learning probabilities.
+    ///
+    /// # Errors
+    /// As [`recommend`](Self::recommend).
+    pub fn offer_shares(
+        &self,
+        query: &Query<'_>,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(ItemId, f64),
+    ) -> Result<()> {
+        let popular_from = self.recommend(query, scratch)?.popular_from;
+        for offer in &scratch.ranked[..popular_from] {
+            if let Some(log_share) = scratch.shares.log_share(offer.score) {
+                visit(offer.item, log_share);
+            }
+        }
+        Ok(())
     }
 
     /// The ranker that answers, where one does.
@@ -501,6 +533,23 @@ impl Scorer {
             }
         }
     }
+
+    /// How probable every offer is: by its share of the candidates, of popular items by the share
+    /// of all baskets that hold them.
+    fn say_probabilities(&self, situation: Situation, popular_from: usize, scratch: &mut Scratch) {
+        let settings = self.model.settings();
+        let known = settings.probabilities.and_then(|probabilities| probabilities[situation as usize]);
+        let Some(probability) = known else { return };
+        let n_baskets = settings.n_baskets.max(1) as f32;
+        let Scratch { ranked, shares, basket, probabilities, .. } = scratch;
+        for (position, offer) in ranked.iter().enumerate() {
+            let share = if position < popular_from { shares.log_share(offer.score) } else { None };
+            probabilities.push(match share {
+                Some(share) => probability.of(share, basket.len()) as f32,
+                None => self.model.item_baskets()[offer.item.index()] as f32 / n_baskets,
+            });
+        }
+    }
 }
 
 /// Popular items among the candidates of the mixture.
@@ -534,6 +583,9 @@ fn share_scales(weights: &Weights, scratch: &Scratch) -> Weights {
 fn rank_mixture(weights: &Weights, k: usize, scratch: &mut Scratch) {
     let scales = share_scales(weights, scratch);
     let score = |signals: &Weights| scales.iter().zip(signals).map(|(scale, signal)| scale * signal).sum();
+    // Every signal with a candidate brings its whole weight.
+    let total: f64 = weights.iter().zip(&scales).filter(|(_, scale)| **scale > 0.0).map(|(w, _)| f64::from(*w)).sum();
+    scratch.shares = if total > 0.0 { Shares::Parts(ln(total)) } else { Shares::None };
     rank(k, scratch, score);
 }
 

@@ -1,6 +1,7 @@
 use sidecart_core::{ItemId, Scored, TopK};
 use sidecart_kernels::QuantisedVector;
 
+use crate::probability::Shares;
 use crate::ranker::RankerMemory;
 use crate::settings::{N_SIGNALS, Weights};
 
@@ -41,6 +42,8 @@ pub struct Scratch {
     pub(crate) exponentials: Vec<f32>,
     pub(crate) top: TopK,
     pub(crate) ranked: Vec<Scored>,
+    pub(crate) shares: Shares,
+    pub(crate) probabilities: Vec<f32>,
     pub(crate) ranker: RankerMemory,
 }
 
@@ -62,6 +65,8 @@ impl Scratch {
             exponentials: Vec::new(),
             top: TopK::new(0),
             ranked: Vec::new(),
+            shares: Shares::None,
+            probabilities: Vec::new(),
             ranker: RankerMemory::default(),
         }
     }
@@ -82,6 +87,8 @@ impl Scratch {
         self.marked.clear();
         self.basket.clear();
         self.ranked.clear();
+        self.shares = Shares::None;
+        self.probabilities.clear();
     }
 
     /// The position of an item among the candidates, which it becomes; `None` where it may not be

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::probability::OfferProbability;
+
 /// What the list is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,6 +163,10 @@ pub struct ServingSettings {
     pub embedding_candidates: u32,
     /// Weights of the mixture.
     pub weights: MixtureWeights,
+    /// How scores become probabilities, by [`Situation`](crate::ranker::Situation); `None` where it
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilities: Option<[Option<OfferProbability>; 3]>,
     /// The upsell part; `None` where the model has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upsell: Option<crate::upsell::UpsellSettings>,
@@ -183,6 +189,9 @@ impl ServingSettings {
         if !(pooling >= 0.0 && pooling.is_finite()) {
             return Err(format!("embedding_pooling = {pooling}: expected a number of at least 0"));
         }
+        for probability in self.probabilities.iter().flatten().flatten() {
+            probability.check()?;
+        }
         let w = &self.weights;
         let all = [w.completion_known, w.completion_anonymous, w.discovery_known, w.discovery_anonymous];
         match all.iter().flatten().find(|w| !(**w >= 0.0 && w.is_finite())) {
@@ -202,6 +211,7 @@ impl Default for ServingSettings {
             embedding_pooling: 0.5,
             embedding_candidates: 200,
             weights: MixtureWeights::default(),
+            probabilities: None,
             upsell: None,
             ranker: None,
         }

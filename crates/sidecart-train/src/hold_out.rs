@@ -73,7 +73,9 @@ pub fn hold_out(
         })
         .collect();
     let bought = |customer: CustomerId, item: ItemId| owned.contains(customer, item);
+    let has_past = |customer: CustomerId| owned.has_any(customer);
     let facts = TrainingFacts {
+        has_past: &has_past,
         item_baskets: &item_baskets,
         n_baskets: before.n_baskets(),
         bought: &bought,
@@ -197,6 +199,12 @@ impl OwnedItems {
             owned.offsets.push(owned.items.len());
         }
         owned
+    }
+
+    /// Whether a customer has bought anything.
+    #[must_use]
+    pub fn has_any(&self, customer: CustomerId) -> bool {
+        self.offsets[customer.index()] < self.offsets[customer.index() + 1]
     }
 
     /// Whether a customer has bought an item.

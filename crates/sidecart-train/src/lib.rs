@@ -23,6 +23,7 @@ mod models;
 pub mod neighbours;
 mod own;
 mod params;
+mod probability;
 pub mod ranker;
 pub mod rates;
 pub mod segments;
@@ -41,4 +42,5 @@ pub use hold_out::{
 pub use models::{Models, fit};
 pub use own::OwnParams;
 pub use params::ModelParams;
+pub use probability::{ProbabilityTuning, Quality};
 pub use train::{TrainOptions, Trained, publish, train, train_with};

@@ -4,7 +4,7 @@ use sidecart_artifact::{Container, ContainerWriter, write_id_table, write_texts}
 use sidecart_core::{Clock, ItemId, MICROS_PER_DAY, Progress, Time, mix64};
 use sidecart_data::Ledger;
 use sidecart_serve::ranker::RankerModel;
-use sidecart_serve::{MixtureWeights, Scorer, ServingSettings, sections};
+use sidecart_serve::{MixtureWeights, OfferProbability, Scorer, ServingSettings, sections};
 
 use crate::associations::{self, Associations};
 use crate::baskets::{self, KeptBaskets};
@@ -188,6 +188,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         embedding_pooling: params.embeddings.pooling_exponent as f32,
         embedding_candidates: 200,
         weights: params.mixture.weights,
+        probabilities: None,
         upsell: None,
         ranker: None,
     }
@@ -203,6 +204,11 @@ impl Models {
     /// Says that the upsell part is beside these models.
     pub fn set_upsell(&mut self, settings: sidecart_serve::upsell::UpsellSettings) {
         self.settings.upsell = Some(settings);
+    }
+
+    /// Says how scores become probabilities.
+    pub fn set_probabilities(&mut self, probabilities: [Option<OfferProbability>; 3]) {
+        self.settings.probabilities = Some(probabilities).filter(|all| all.iter().any(Option::is_some));
     }
 
     /// Adds a ranker.

@@ -16,6 +16,7 @@ use crate::hold_out::{HoldOut, HoldOutSpec, customer_histories, hold_out, stored
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
+use crate::probability::{self, ProbabilityTuning};
 use crate::ranker::{self, RankerLearner, RankerTuning, RankingCases};
 use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
@@ -27,6 +28,8 @@ pub struct Trained {
     pub tuning: Option<Tuning>,
     /// How the ranker did on held-out baskets; `None` where there is none.
     pub ranker: Option<RankerTuning>,
+    /// How good the probabilities of offers are, by situation; none where too little is known.
+    pub probabilities: Vec<ProbabilityTuning>,
     /// What was learned about upgrades; `None` when switched off or no item stands on a ladder.
     pub upsell: Option<UpsellFit>,
 }
@@ -75,29 +78,32 @@ pub fn train_with(
     let &TrainOptions { seed, progress, .. } = options;
     params.check()?;
     let upsell = if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
-    let (tuning, ranked) = match Inner::new(ledger, catalogue, params, options)? {
+    let (tuning, ranked, probabilities) = match Inner::new(ledger, catalogue, params, options)? {
         Some(mut inner) => {
             let mut ranked = None;
+            let cases = inner.cases(ledger, params, seed);
             if params.ranker.enabled {
-                let cases = inner.cases(ledger, params, seed);
                 let tables = ranker::tables(&inner.split.before, catalogue);
                 let fitted = ranker::fit(&mut inner.scorer, tables, &inner.split, &cases, &params.ranker, options)?;
                 // Without enough cases anywhere there is nothing to put into the artifact.
                 ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }
-            (Some(inner.tuning), ranked)
+            let probabilities = probability::fit(&inner.scorer, &inner.split, ledger, &cases.newest, seed)?;
+            (Some(inner.tuning), ranked, probabilities)
         }
         None => {
             if params.ranker.enabled {
                 progress.note("no ranker: it learns from the split that tunes the mixture, and there is none");
             }
-            (None, None)
+            (None, None, Default::default())
         }
     };
     let mut models = models::fit(ledger, catalogue, params, seed, progress)?;
     if let Some(tuning) = &tuning {
         models.set_weights(tuning.weights);
     }
+    let (probabilities, probability_tuning) = probabilities;
+    models.set_probabilities(probabilities);
     let ranker_tuning = ranked.map(|(ranker, tuning)| {
         models.set_ranker(RankerModel { tables: ranker::tables(ledger, catalogue), ..ranker });
         tuning
@@ -105,7 +111,7 @@ pub fn train_with(
     if let Some(upsell) = &upsell {
         models.set_upsell(upsell.model.settings.clone());
     }
-    Ok(Trained { models, tuning, ranker: ranker_tuning, upsell })
+    Ok(Trained { models, tuning, ranker: ranker_tuning, probabilities: probability_tuning, upsell })
 }
 
 /// Models of the older part of a history, with the mixture's weights for them, and the newer part.
@@ -223,6 +229,7 @@ pub fn publish(
         metrics: json!({
             "tuning": trained.tuning,
             "ranker": trained.ranker,
+            "probabilities": trained.probabilities,
             "upsell": trained.upsell.as_ref().map(|u| &u.summary),
             "segments": segments,
         }),

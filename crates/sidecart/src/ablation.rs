@@ -39,7 +39,7 @@ pub fn evaluate_ablation(
     };
     let knows_customers = split.cases.cases.iter().any(has_past);
     let situation = Situation::of(mode, knows_customers);
-    keep_cases(&mut split.cases, |case| has_past(case) == knows_customers);
+    keep_cases(&mut split.cases, |case| has_past(case) == knows_customers && !case.is_cold_item);
     let fingerprint = split.before.fingerprint();
     let mut answered: Vec<(String, Role, Answers)> = Vec::new();
     let options = TrainOptions { seed: config.seed, progress, learners };

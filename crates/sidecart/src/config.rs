@@ -161,6 +161,9 @@ pub struct EvaluateConfig {
     pub max_cases: usize,
     /// Items in fewer training baskets are never hidden. Default 5, at least 1.
     pub min_item_baskets: u32,
+    /// Most further cases that hide an item in fewer training baskets, for the slice of cold items.
+    /// Default 2000; 0 leaves them out.
+    pub max_cold_cases: usize,
     /// Items outside this many most popular ones are the tail. Default 1000,
     /// at least 1.
     pub head_items: usize,
@@ -188,6 +191,7 @@ impl Default for EvaluateConfig {
             test_share: 0.1,
             max_cases: 10_000,
             min_item_baskets: hide.min_item_baskets,
+            max_cold_cases: 2_000,
             head_items: hide.head_items,
             resamples: 1_000,
         }
@@ -200,6 +204,7 @@ impl EvaluateConfig {
             seed,
             min_item_baskets: self.min_item_baskets,
             max_cases: self.max_cases,
+            max_cold_cases: self.max_cold_cases,
             head_items: self.head_items,
         }
     }

@@ -126,6 +126,7 @@ impl<'a> CrossSellSession<'a> {
                     item: Some(offer.item),
                     score: Some(f64::from(offer.score)),
                     anchor: reason.anchor(),
+                    propensity: answer.probability(at),
                     fallback: stand_in.map(StandIn::name),
                     reason: reason.text(model),
                     ..Row::default()

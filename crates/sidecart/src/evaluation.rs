@@ -215,13 +215,16 @@ fn check_enabled(using: Option<Source>, config: &Config, learners: &[&dyn Ranker
 
 /// Keeps some of the cases; the others count as left out.
 pub(crate) fn keep_cases(set: &mut CaseSet, is_kept: impl Fn(&Case) -> bool) {
-    let n_before = set.cases.len();
+    let n_before = set.facts.n_cases;
     set.cases.retain(is_kept);
-    set.facts.n_unsampled_baskets += n_before - set.cases.len();
-    let mut customers: Vec<_> = set.cases.iter().filter_map(|c| c.customer).collect();
+    let asked = || set.cases.iter().filter(|case| !case.is_cold_item);
+    let n_cases = asked().count();
+    set.facts.n_unsampled_baskets += n_before - n_cases;
+    let mut customers: Vec<_> = asked().filter_map(|c| c.customer).collect();
     customers.sort_unstable();
     customers.dedup();
-    set.facts.n_cases = set.cases.len();
-    set.facts.n_anonymous_cases = set.cases.iter().filter(|c| c.customer.is_none()).count();
+    set.facts.n_anonymous_cases = asked().filter(|c| c.customer.is_none()).count();
     set.facts.n_customers = customers.len();
+    set.facts.n_cold_cases = set.cases.len() - n_cases;
+    set.facts.n_cases = n_cases;
 }

@@ -387,6 +387,7 @@ pub const REFERENCE: &[Key] = &[
     key("evaluate.test_share", "0.1", "0.001 to 0.9 of the baskets", "newest baskets that are test baskets"),
     key("evaluate.max_cases", "10000", ">= 1 basket", "most test baskets, chosen by a hash of their ids"),
     key("evaluate.min_item_baskets", "5", ">= 1 basket", "items in fewer training baskets are never hidden"),
+    key("evaluate.max_cold_cases", "2000", ">= 0 baskets", "most cases that hide such an item, a slice of their own"),
     key("evaluate.head_items", "1000", ">= 1 item", "items outside this many most popular ones are the tail"),
     key("evaluate.resamples", "1000", ">= 100", "bootstrap resamples behind the intervals"),
 ];

@@ -8,7 +8,7 @@ use sidecart::core::ItemId;
 use sidecart::serve::upsell::RateCell;
 use sidecart::serve::{Error as ServeError, Scorer};
 
-use super::{id_json, print, ranker, table_text};
+use super::{id_json, print, probability, ranker, table_text};
 use crate::args::InspectArgs;
 use crate::format::count;
 
@@ -45,6 +45,7 @@ fn overview(scorer: &Scorer, args: &InspectArgs) -> Result<()> {
     }
     text.push_str(&format!("answers with: {}\n", scorer.parts().join(", ")));
     text.push_str(&ranker::lines(&manifest.metrics["ranker"])?);
+    text.push_str(&probability::lines(&manifest.metrics["probabilities"])?);
     if let Some(upsell) = scorer.model().upsell() {
         text.push_str(&ladder::counts(&upsell.ladders));
         text.push_str(&segment::summary(upsell, args.k)?);

@@ -6,6 +6,7 @@ mod count;
 mod demo;
 mod evaluate;
 mod inspect;
+mod probability;
 mod ranker;
 mod recommend;
 mod train;

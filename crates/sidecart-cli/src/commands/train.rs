@@ -7,7 +7,7 @@ use serde_json::json;
 use sidecart::models::Trained;
 use sidecart::{Config, Dataset};
 
-use super::{Session, print, ranker};
+use super::{Session, print, probability, ranker};
 use crate::args::TrainArgs;
 use crate::format::count;
 
@@ -32,12 +32,13 @@ pub(crate) fn run(session: &Session<'_>, args: &TrainArgs) -> Result<()> {
             "model": out, "version": version.to_string(), "baskets": dataset.ledger.n_baskets(),
             "items": dataset.catalogue.len(), "customers": dataset.ledger.customers().len(),
             "associations": trained.models.n_associations() / 2, "tuning": trained.tuning,
-            "ranker": trained.ranker, "upsell": upsell::as_json(trained.upsell.as_ref()),
+            "ranker": trained.ranker, "probabilities": trained.probabilities, "upsell": upsell::as_json(trained.upsell.as_ref()),
         });
         return print(&facts.to_string());
     }
     let mut text = summary(&dataset, &trained);
     text.push_str(&ranker::train_lines(&json!(trained.ranker), config.models.ranker.enabled)?);
+    text.push_str(&probability::lines(&json!(trained.probabilities))?);
     text.push_str(&upsell::lines(trained.upsell.as_ref(), config.upsell.enabled));
     text.push_str(&format!("published: {}/{version} (live)", out.display()));
     print(&text)

@@ -69,11 +69,14 @@ impl Answers {
             });
         }
         let vocabulary = &case_set.vocabulary;
+        // What describes lists as a whole is of the same cases, whatever else is asked.
+        let asked =
+            || answers.iter().zip(&case_set.cases).filter(|(_, case)| !case.is_cold_item).map(|(answer, _)| answer);
         Ok(Self {
             positions: answers.iter().map(|answer| answer.position).collect(),
-            n_empty: answers.iter().filter(|answer| answer.shown.is_empty()).count(),
-            coverage: coverage(answers.iter().flat_map(|answer| answer.shown.iter().copied()), vocabulary),
-            popularity: mean(answers.iter().filter_map(|answer| popularity(&answer.shown, vocabulary))),
+            n_empty: asked().filter(|answer| answer.shown.is_empty()).count(),
+            coverage: coverage(asked().flat_map(|answer| answer.shown.iter().copied()), vocabulary),
+            popularity: mean(asked().filter_map(|answer| popularity(&answer.shown, vocabulary))),
         })
     }
 }

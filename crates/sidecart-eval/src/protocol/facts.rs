@@ -31,6 +31,9 @@ pub struct ProtocolFacts {
     pub n_unknown_lines: usize,
     /// Cases.
     pub n_cases: usize,
+    /// Number of further cases that hide an item outside the vocabulary.
+    #[serde(default)]
+    pub n_cold_cases: usize,
     /// Cases of anonymous baskets.
     pub n_anonymous_cases: usize,
     /// Different customers among the cases.

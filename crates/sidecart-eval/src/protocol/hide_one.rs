@@ -14,6 +14,8 @@ pub struct HideOneParams {
     pub min_item_baskets: u32,
     /// Most cases; a seeded sample is taken beyond. Default 20,000, at least 1.
     pub max_cases: usize,
+    /// Most further cases that hide an item outside the vocabulary, one to a basket. Default 0.
+    pub max_cold_cases: usize,
     /// Most items of the head; never more than a tenth of the vocabulary. Default 1,000, at
     /// least 1.
     pub head_items: usize,
@@ -21,7 +23,7 @@ pub struct HideOneParams {
 
 impl Default for HideOneParams {
     fn default() -> Self {
-        Self { seed: 1, min_item_baskets: 5, max_cases: 20_000, head_items: 1_000 }
+        Self { seed: 1, min_item_baskets: 5, max_cases: 20_000, max_cold_cases: 0, head_items: 1_000 }
     }
 }
 
@@ -49,6 +51,8 @@ pub struct TrainingFacts<'a> {
     pub n_baskets: usize,
     /// Whether a customer bought an item in the training part.
     pub bought: &'a dyn Fn(CustomerId, ItemId) -> bool,
+    /// Whether a customer has a basket in the training part.
+    pub has_past: &'a dyn Fn(CustomerId) -> bool,
     /// First time of the test part in readable form, for the report.
     pub split_time: Option<String>,
     /// Fingerprint of the training data; rankers trained on other data are refused.
@@ -74,13 +78,15 @@ pub struct TestBasket<'a> {
 
 const TARGET_STREAM: u64 = 0x7461_7267_6574;
 const SAMPLE_STREAM: u64 = 0x7361_6d70_6c65;
+const COLD_STREAM: u64 = 0x636f_6c64;
 
 /// Hides one item of every test basket and keeps the rest as the question.
 ///
 /// Only items of the [`Vocabulary`] are hidden or shown; a basket with fewer than two of them is
 /// skipped and counted. The hidden item is the one with the smallest hash of seed, basket key and
 /// item, so neither the order of the baskets nor other baskets change the choice. Beyond
-/// `max_cases` the baskets with the smallest hash stay. A case is *new* when its customer is
+/// `max_cases` the baskets with the smallest hash stay. Baskets with an item of the vocabulary and
+/// one outside it give up to `max_cold_cases` further cases, with the latter hidden. A case is *new* when its customer is
 /// known and bought the hidden item neither in training nor in a test basket strictly before;
 /// every test basket counts as past, sampled or not.
 ///
@@ -115,7 +121,7 @@ pub fn hide_one(
     }
     eligible.sort_unstable_by_key(|&(_, key, basket_idx)| (test[basket_idx].time, key));
 
-    let first_bought = FirstBought::of(test);
+    let past = Past { training, first_bought: FirstBought::of(test), first_basket: first_baskets(test) };
     let mut cases = Vec::with_capacity(eligible.len());
     for (query_id, &(_, key, basket_idx)) in (0..).zip(&eligible) {
         let basket = &test[basket_idx];
@@ -126,24 +132,20 @@ pub fn hide_one(
             .copied()
             .min_by_key(|item| (mix64(hash ^ u64::from(item.0)), *item))
             .expect("an eligible basket has two known items");
-        let is_new = basket.customer.is_some_and(|customer| {
-            !(training.bought)(customer, target) && !first_bought.is_before(customer, target, basket.time)
-        });
-        cases.push(Case {
-            query_id,
-            customer: basket.customer,
-            basket: known.iter().copied().filter(|&item| item != target).collect(),
-            target,
-            time: basket.time,
-            is_new,
-            is_tail: vocabulary.is_tail(target),
-            segment: basket.segment,
-            store: basket.store,
-        });
+        let shown = known.iter().copied().filter(|&item| item != target).collect();
+        cases.push(Case { is_tail: vocabulary.is_tail(target), ..past.case(query_id, basket, shown, target) });
+    }
+    let cold = cold_targets(params, &vocabulary, test);
+    let n_cold_cases = cold.len();
+    for (query_id, (basket_idx, target)) in (cases.len() as i64..).zip(cold) {
+        let basket = &test[basket_idx];
+        known_items(basket, &vocabulary, &mut known);
+        cases.push(Case { is_cold_item: true, ..past.case(query_id, basket, known.clone(), target) });
     }
 
-    let mut customers: Vec<CustomerId> = cases.iter().filter_map(|case| case.customer).collect();
-    let n_anonymous_cases = cases.len() - customers.len();
+    let n_cases = cases.len() - n_cold_cases;
+    let mut customers: Vec<CustomerId> = cases[..n_cases].iter().filter_map(|case| case.customer).collect();
+    let n_anonymous_cases = n_cases - customers.len();
     customers.sort_unstable();
     customers.dedup();
     let facts = ProtocolFacts {
@@ -159,11 +161,70 @@ pub fn hide_one(
         n_skipped_baskets,
         n_unsampled_baskets,
         n_unknown_lines,
-        n_cases: cases.len(),
+        n_cases,
+        n_cold_cases,
         n_anonymous_cases,
         n_customers: customers.len(),
     };
     Ok(CaseSet { cases, vocabulary, facts })
+}
+
+/// What is known of customers at the time of a basket.
+struct Past<'a> {
+    training: &'a TrainingFacts<'a>,
+    first_bought: FirstBought,
+    first_basket: Vec<(CustomerId, Time)>,
+}
+
+impl Past<'_> {
+    fn case(&self, query_id: i64, basket: &TestBasket<'_>, shown: Vec<ItemId>, target: ItemId) -> Case {
+        let is_new = basket.customer.is_some_and(|customer| {
+            !(self.training.bought)(customer, target) && !self.first_bought.is_before(customer, target, basket.time)
+        });
+        let is_first_basket = basket.customer.is_some_and(|customer| {
+            let at = self.first_basket.binary_search_by_key(&customer, |first| first.0);
+            !(self.training.has_past)(customer) && at.is_ok_and(|at| self.first_basket[at].1 >= basket.time)
+        });
+        Case {
+            query_id,
+            customer: basket.customer,
+            basket: shown,
+            target,
+            time: basket.time,
+            is_new,
+            is_first_basket,
+            is_cold_item: false,
+            is_tail: false,
+            segment: basket.segment,
+            store: basket.store,
+        }
+    }
+}
+
+/// Every customer's first time in the test part, by rising customer.
+fn first_baskets(test: &[TestBasket<'_>]) -> Vec<(CustomerId, Time)> {
+    let mut first: Vec<(CustomerId, Time)> =
+        test.iter().filter_map(|basket| basket.customer.map(|customer| (customer, basket.time))).collect();
+    first.sort_unstable();
+    first.dedup_by_key(|basket| basket.0);
+    first
+}
+
+/// Baskets with an item outside the vocabulary beside one inside, each with one such item, by time.
+fn cold_targets(params: &HideOneParams, vocabulary: &Vocabulary, test: &[TestBasket<'_>]) -> Vec<(usize, ItemId)> {
+    let mut found: Vec<(u64, u128, usize, ItemId)> = Vec::new();
+    for (basket_idx, basket) in test.iter().enumerate() {
+        let hash = basket_hash(params.seed, COLD_STREAM, basket.key);
+        let unknown = basket.items.iter().copied().filter(|&item| !vocabulary.contains(item));
+        let target = unknown.min_by_key(|item| (mix64(hash ^ u64::from(item.0)), *item));
+        if basket.items.iter().any(|&item| vocabulary.contains(item)) {
+            found.extend(target.map(|target| (hash, basket.key, basket_idx, target)));
+        }
+    }
+    found.sort_unstable();
+    found.truncate(params.max_cold_cases);
+    found.sort_unstable_by_key(|&(_, key, basket_idx, _)| (test[basket_idx].time, key));
+    found.into_iter().map(|(_, _, basket_idx, target)| (basket_idx, target)).collect()
 }
 
 fn check_keys(test: &[TestBasket<'_>]) -> Result<(), EvalError> {
@@ -223,7 +284,14 @@ mod tests {
     const NEVER: &dyn Fn(CustomerId, ItemId) -> bool = &|_, _| false;
 
     fn training<'a>(item_baskets: &'a [u32], bought: &'a dyn Fn(CustomerId, ItemId) -> bool) -> TrainingFacts<'a> {
-        TrainingFacts { item_baskets, n_baskets: 10, bought, split_time: None, fingerprint: None }
+        TrainingFacts {
+            item_baskets,
+            n_baskets: 10,
+            bought,
+            has_past: &|customer| customer == CustomerId(1),
+            split_time: None,
+            fingerprint: None,
+        }
     }
 
     fn ids(items: &[u32]) -> Vec<ItemId> {
@@ -272,6 +340,44 @@ mod tests {
                 .unwrap();
         let found: Vec<_> = set.cases.iter().map(|c| (c.customer.unwrap().0, c.time.0, c.is_new)).collect();
         assert_eq!(found, [(1, 1, false), (0, 5, true), (0, 5, true), (0, 6, false)]);
+    }
+
+    #[test]
+    fn cold_starts_are_told_apart() {
+        let (known, cold) = (ids(&[0, 1]), ids(&[3, 0, 4]));
+        let basket = |key, customer: Option<u32>, time, items| TestBasket {
+            key,
+            customer: customer.map(CustomerId),
+            time: Time(time),
+            items,
+            segment: None,
+            store: None,
+        };
+        // Customer 1 has a past; customer 0 begins at 4, customer 2 at 6 with two baskets at once.
+        let test = [
+            basket(1, Some(1), 3, &known[..]),
+            basket(2, Some(0), 4, &known[..]),
+            basket(3, Some(0), 5, &known[..]),
+            basket(4, Some(2), 6, &known[..]),
+            basket(5, Some(2), 6, &known[..]),
+            basket(6, None, 7, &known[..]),
+            basket(7, Some(0), 8, &cold[..]),
+            basket(8, Some(3), 9, &cold[..]),
+        ];
+        let params = HideOneParams { max_cold_cases: 10, ..HideOneParams::default() };
+        let set = hide_one(&params, &training(&[9, 9, 9, 4, 0], NEVER), &test).unwrap();
+        let first: Vec<_> = set.cases.iter().filter(|case| case.is_first_basket).map(|case| case.time.0).collect();
+        assert_eq!(first, [4, 6, 6, 9]);
+        let of_cold: Vec<_> = set.cases.iter().filter(|case| case.is_cold_item).collect();
+        assert_eq!((of_cold.len(), set.facts.n_cases, set.facts.n_cold_cases), (2, 6, 2));
+        for case in &of_cold {
+            assert_eq!(case.basket, ids(&[0]));
+            assert!([3, 4].contains(&case.target.0) && case.is_new && !case.is_tail);
+        }
+        let without = hide_one(&HideOneParams::default(), &training(&[9, 9, 9, 4, 0], NEVER), &test).unwrap();
+        assert_eq!(without.cases[..], set.cases[..6]);
+        let few = HideOneParams { max_cold_cases: 1, ..params };
+        assert_eq!(hide_one(&few, &training(&[9, 9, 9, 4, 0], NEVER), &test).unwrap().facts.n_cold_cases, 1);
     }
 
     #[test]

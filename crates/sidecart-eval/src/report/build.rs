@@ -31,7 +31,7 @@ pub(crate) fn build(
         .collect();
 
     let mut slices = Vec::new();
-    for (stream, (name, group)) in (0..).zip(groups(segments)) {
+    for (stream, (name, group)) in (0..).zip(groups(segments, cases)) {
         let members: Vec<usize> = (0..cases.len()).filter(|&case_idx| group.holds(&cases[case_idx])).collect();
         let clusters = clusters(cases, &members);
         let state = match members.len() {
@@ -83,15 +83,20 @@ enum Group {
     All,
     New,
     Tail,
+    FirstBasket,
+    ColdItem,
     Segment(usize),
 }
 
 impl Group {
     fn holds(self, case: &Case) -> bool {
         match self {
+            Self::ColdItem => case.is_cold_item,
+            _ if case.is_cold_item => false,
             Self::All => true,
             Self::New => case.is_new,
             Self::Tail => case.is_tail,
+            Self::FirstBasket => case.is_first_basket,
             Self::Segment(segment) => case.segment.is_some_and(|of_case| usize::from(of_case) == segment),
         }
     }
@@ -101,15 +106,20 @@ impl Group {
             Self::All => SliceKind::All,
             Self::New => SliceKind::New,
             Self::Tail => SliceKind::Tail,
+            Self::FirstBasket => SliceKind::FirstBasket,
+            Self::ColdItem => SliceKind::ColdItem,
             Self::Segment(_) => SliceKind::Segment,
         }
     }
 }
 
-fn groups(segments: &[String]) -> Vec<(String, Group)> {
-    let fixed = [("all", Group::All), ("new", Group::New), ("tail", Group::Tail)];
+/// The groups that are reported; those of a cold start only where there is a case.
+fn groups(segments: &[String], cases: &[Case]) -> Vec<(String, Group)> {
+    let cold = [("first basket", Group::FirstBasket), ("cold items", Group::ColdItem)];
+    let cold = cold.into_iter().filter(|(_, group)| cases.iter().any(|case| group.holds(case)));
+    let fixed = [("all", Group::All), ("new", Group::New), ("tail", Group::Tail)].into_iter().chain(cold);
     let labelled = segments.iter().enumerate().map(|(segment, label)| (label.clone(), Group::Segment(segment)));
-    fixed.into_iter().map(|(name, group)| (name.to_owned(), group)).chain(labelled).collect()
+    fixed.map(|(name, group)| (name.to_owned(), group)).chain(labelled).collect()
 }
 
 /// Case indices by customer in rising id; every anonymous basket stands alone, after them.
@@ -211,6 +221,8 @@ mod tests {
             time: Time(0),
             is_new: false,
             is_tail: false,
+            is_first_basket: false,
+            is_cold_item: false,
             segment: None,
             store: None,
         }

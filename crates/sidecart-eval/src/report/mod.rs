@@ -25,7 +25,8 @@ pub struct Report {
     pub intervals: IntervalFacts,
     /// Name of the ranker that the others are compared with.
     pub reference: Option<String>,
-    /// The groups of cases: all, new, tail, then one per segment.
+    /// The groups of cases: all, new, tail, those of a cold start where there are any, then one per
+    /// segment.
     pub slices: Vec<SliceFacts>,
     /// One row per ranker in the order given.
     pub rankers: Vec<RankerRow>,
@@ -52,7 +53,7 @@ pub struct IntervalFacts {
 
 /// What groups the cases of a slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum SliceKind {
     /// Every case.
     All,
@@ -60,6 +61,10 @@ pub enum SliceKind {
     New,
     /// Cases whose hidden item is outside the head of bestsellers.
     Tail,
+    /// Cases whose known customer has no earlier basket.
+    FirstBasket,
+    /// Cases whose hidden item is too rare in training to be asked for otherwise; in no other slice.
+    ColdItem,
     /// Cases of one customer segment.
     Segment,
 }
@@ -79,7 +84,7 @@ pub enum SliceState {
 /// A group of cases.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SliceFacts {
-    /// `all`, `new`, `tail` or the label of the segment.
+    /// `all`, `new`, `tail`, `first basket`, `cold items` or the label of the segment.
     pub name: String,
     /// What groups its cases.
     pub kind: SliceKind,
@@ -177,6 +182,8 @@ impl SliceFacts {
             SliceKind::All => "All cases".into(),
             SliceKind::New => "New: the customer never bought the hidden item before".into(),
             SliceKind::Tail => "Tail: the hidden item is no bestseller".into(),
+            SliceKind::FirstBasket => "First basket: nothing is known of the customer".into(),
+            SliceKind::ColdItem => "Cold items: the hidden item was hardly ever sold before".into(),
             SliceKind::Segment => format!("Segment {}", self.name),
         }
     }

@@ -42,6 +42,12 @@ impl Report {
             count(facts.n_training_baskets),
             count(facts.n_unknown_lines)
         ));
+        if facts.n_cold_cases > 0 {
+            lines.push(format!(
+                "{} further cases hide an item in fewer training baskets: the slice `cold items`, in no other",
+                count(facts.n_cold_cases)
+            ));
+        }
         lines.push(format!(
             "the {} most popular items are the head (bestsellers), all others the tail",
             count(facts.n_head)

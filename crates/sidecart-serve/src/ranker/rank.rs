@@ -1,4 +1,4 @@
-use sidecart_core::{ItemId, Scored};
+use sidecart_core::{ItemId, Scored, ln};
 use sidecart_kernels::prefetch_read;
 
 use super::collect;
@@ -8,6 +8,7 @@ use super::model::{LinearRanker, RankerModel, Situation, SituationRanker, Stage}
 use super::quotas::Quotas;
 use crate::error::Result;
 use crate::model::Model;
+use crate::probability::Shares;
 use crate::scorer::Query;
 use crate::scratch::Scratch;
 use crate::settings::{N_SIGNALS, Weights};
@@ -174,12 +175,26 @@ pub(crate) fn rank(ranker: &RankerModel, situation: Situation, stage: Stage, k: 
     } else {
         rank_kept(ranker, rankers, stage, k, scratch, &mut memory);
     }
+    scratch.shares = softmax(&scratch.ranked, &mut memory.scores);
     if k < scratch.ranked.len() {
         scratch.ranked.select_nth_unstable_by(k, Scored::rank_order);
         scratch.ranked.truncate(k);
     }
     scratch.ranked.sort_unstable_by(Scored::rank_order);
     scratch.ranker = memory;
+}
+
+/// The sum that makes shares of utilities.
+fn softmax(ranked: &[Scored], exponentials: &mut Vec<f32>) -> Shares {
+    let greatest = ranked.iter().fold(f32::NEG_INFINITY, |most, offer| most.max(offer.score));
+    if ranked.is_empty() {
+        return Shares::None;
+    }
+    exponentials.clear();
+    exponentials.extend(ranked.iter().map(|offer| offer.score - greatest));
+    sidecart_kernels::exp(exponentials);
+    let total: f64 = exponentials.iter().map(|&e| f64::from(e)).sum();
+    Shares::Softmax(f64::from(greatest) + ln(total))
 }
 
 /// Scores what the first stage keeps by all features.

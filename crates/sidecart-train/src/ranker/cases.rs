@@ -38,6 +38,9 @@ pub struct RankingCases {
     pub train: Vec<RankingCase>,
     /// To stop and compare on.
     pub valid: Vec<RankingCase>,
+    /// Positions in the ledger of the held-out baskets from the oldest of `valid` on: no ranker
+    /// that is compared has learned from them.
+    pub newest: Vec<usize>,
 }
 
 const BASKET_STREAM: u64 = 0x6261_736b_6574;
@@ -60,7 +63,14 @@ impl RankingCases {
         // Newer baskets last; where there is no time the hash decides.
         held.sort_unstable_by_key(|&basket| (ledger.basket_times()[basket], key(basket), basket));
         let n_train = held.len() - (held.len() as f64 * params.validation_share) as usize;
-        let mut cases = Self::default();
+        let time = |basket: &usize| ledger.basket_times()[*basket];
+        let since = held.get(n_train).map_or(Time(i64::MAX), time);
+        // At that time itself some are learned from; later none, whether they are cases or not.
+        let at_once = held[n_train..].iter().copied().filter(|basket| time(basket) == since);
+        let later = split.baskets.iter().copied().filter(|basket| time(basket) > since);
+        let mut newest: Vec<usize> = at_once.chain(later).collect();
+        newest.sort_unstable();
+        let mut cases = Self { newest, ..Self::default() };
         for (at, &basket) in held.iter().enumerate() {
             let known = |item: &&ItemId| known_items[item.index()] >= min_item_baskets;
             let items: Vec<ItemId> = ledger.baskets().get(basket).iter().filter(known).copied().collect();

@@ -60,7 +60,8 @@ pub struct SituationTuning {
 }
 
 /// Learns the rankers of every situation and finds out whether they beat what there is without
-/// them; `scorer` must know only what was before the split, and gets the rankers.
+/// them; `scorer` must know only what was before the split. It is left with the rankers that have not
+/// seen the newest cases, and answers by default as the model that is returned.
 ///
 /// # Errors
 /// Any error of the scorer or a learner; [`Error::Cancelled`](crate::Error::Cancelled).
@@ -77,6 +78,7 @@ pub fn fit(
     scorer.set_ranker(model.clone());
     let own = OwnLearners::new(params);
     let learners = own.with(options.learners);
+    let mut unseen = model.clone();
     let mut tuning = RankerTuning::default();
     progress.begin("learning rankers", 3, "situations");
     for situation in Situation::ALL {
@@ -85,7 +87,9 @@ pub fn fit(
         }
         let asked = SituationCases { cases, situation, params, left_out: LeftOut::Nothing, seed: options.seed };
         if let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? {
+            unseen.situations[situation as usize] = Some(fitted.ranker.clone());
             let (ranker, found) = choose(scorer, split, &asked, &learners, fitted)?;
+            unseen.settings.stages[situation as usize] = found.stage;
             model.settings.stages[situation as usize] = found.stage;
             model.situations[situation as usize] = Some(ranker);
             tuning.situations.push(found);
@@ -93,6 +97,7 @@ pub fn fit(
         progress.advance(1);
     }
     progress.end();
+    scorer.set_ranker(unseen);
     Ok((model, tuning))
 }
 

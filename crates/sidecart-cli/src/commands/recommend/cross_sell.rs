@@ -9,6 +9,7 @@ use sidecart::serve::{Query, Reason, Scorer, Source, StandIn};
 use super::super::{id_json, table_text};
 use super::asked::Asked;
 use crate::args::RecommendArgs;
+use crate::format::percent;
 
 /// The offers to one question.
 pub(super) struct CrossSell {
@@ -20,6 +21,8 @@ struct Offer {
     item: ItemId,
     score: f32,
     reason: Reason,
+    /// That the basket ends up with it.
+    probability: Option<f64>,
     stand_in: Option<StandIn>,
 }
 
@@ -50,7 +53,7 @@ impl CrossSell {
                     Some(by) => scorer.explain_stand_in(offer.item, by),
                     None => scorer.explain(&query, offer.item),
                 };
-                Offer { item: offer.item, score: offer.score, reason, stand_in }
+                Offer { item: offer.item, score: offer.score, reason, probability: answer.probability(at), stand_in }
             })
             .collect();
         if offers.len() < args.k {
@@ -61,6 +64,10 @@ impl CrossSell {
 
     pub(super) fn to_text(&self, scorer: &Scorer, args: &RecommendArgs) -> Result<String> {
         let mut header = vec!["rank", "item", "name", "score"];
+        let says_how_probable = self.offers.iter().any(|offer| offer.probability.is_some());
+        if says_how_probable {
+            header.push("probability");
+        }
         if args.explain {
             header.push("why");
         }
@@ -71,6 +78,9 @@ impl CrossSell {
                 scorer.model().name(offer.item).unwrap_or("").to_owned(),
                 if offer.stand_in.is_some() { "fallback".to_owned() } else { format!("{:.4}", offer.score) },
             ];
+            if says_how_probable {
+                row.push(offer.probability.map_or_else(String::new, percent));
+            }
             if args.explain {
                 row.push(offer.reason.text(scorer.model()));
             }
@@ -91,6 +101,7 @@ impl CrossSell {
                 "score": offer.score,
                 "kind": CROSS_SELL,
                 "anchor_id": offer.reason.anchor().map(|a| id_json(items.get(a.0))),
+                "propensity": offer.probability,
                 "fallback": offer.stand_in.map(StandIn::name),
                 "reason": offer.reason.text(scorer.model()),
             });
