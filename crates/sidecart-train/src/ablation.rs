@@ -8,8 +8,8 @@ use crate::catalogue::Catalogue;
 use crate::error::Error;
 use crate::models;
 use crate::params::ModelParams;
-use crate::ranker::{self, LeftOut, RankingCases};
-use crate::train::{Inner, TrainOptions};
+use crate::ranker::{self, LeftOut};
+use crate::train::{Inner, TrainOptions, older_folds};
 
 /// Learns the ranker of one situation again and again, each time without a source or a group of
 /// features, and calls `measure` with a scorer of the whole history that has it.
@@ -31,19 +31,15 @@ pub fn ablate<E: From<Error>>(
 ) -> Result<bool, E> {
     let progress = options.progress;
     params.check()?;
-    let Some(mut inner) = Inner::new(ledger, catalogue, params, options)? else { return Ok(false) };
-    let cases: RankingCases = inner.cases(ledger, params, options.seed);
-    let tables = ranker::tables(&inner.split.before, catalogue);
+    let Some(Inner { mut fold, tuning }) = Inner::new(ledger, catalogue, params, options)? else { return Ok(false) };
+    let mut older = older_folds(&fold, catalogue, params, options)?;
     let mut models = models::fit(ledger, catalogue, params, options.seed, progress)?;
-    models.set_weights(inner.tuning.weights);
+    models.set_weights(tuning.weights);
     let mut whole = models.scorer(ledger, catalogue)?;
     drop(models);
     let whole_tables = ranker::tables(ledger, catalogue);
     for left_out in LeftOut::all(&whole, !whole_tables.stores.is_empty()) {
-        let split = &inner.split;
-        let cases = (&cases, situation);
-        let fitted =
-            ranker::fit_without(left_out, &mut inner.scorer, tables.clone(), split, cases, &params.ranker, options)?;
+        let fitted = ranker::fit_without(left_out, &mut fold, &mut older, situation, &params.ranker, options)?;
         let Some(mut model) = fitted else {
             if left_out == LeftOut::Nothing {
                 return Ok(false);

@@ -7,17 +7,16 @@ use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
 use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
-use sidecart_serve::Scorer;
 use sidecart_serve::ranker::RankerModel;
 
 use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::hold_out::{HoldOut, HoldOutSpec, customer_histories, hold_out, stored_history};
+use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history};
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
 use crate::params::ModelParams;
 use crate::probability::{self, ProbabilityTuning};
-use crate::ranker::{self, RankerLearner, RankerTuning, RankingCases};
+use crate::ranker::{self, Fold, RankerLearner, RankerTuning, RankingCases};
 use crate::upsell::{self, UpsellFit, UpsellInputs, UpsellParams};
 
 /// Models with the weights that were tuned for them.
@@ -79,17 +78,16 @@ pub fn train_with(
     params.check()?;
     let upsell = if upsell.enabled { upsell::fit(ledger, catalogue, inputs, upsell, seed, progress)? } else { None };
     let (tuning, ranked, probabilities) = match Inner::new(ledger, catalogue, params, options)? {
-        Some(mut inner) => {
+        Some(Inner { mut fold, tuning }) => {
             let mut ranked = None;
-            let cases = inner.cases(ledger, params, seed);
             if params.ranker.enabled {
-                let tables = ranker::tables(&inner.split.before, catalogue);
-                let fitted = ranker::fit(&mut inner.scorer, tables, &inner.split, &cases, &params.ranker, options)?;
+                let mut older = older_folds(&fold, catalogue, params, options)?;
+                let fitted = ranker::fit(&mut fold, &mut older, &params.ranker, options)?;
                 // Without enough cases anywhere there is nothing to put into the artifact.
                 ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }
-            let probabilities = probability::fit(&inner.scorer, &inner.split, ledger, &cases.newest, seed)?;
-            (Some(inner.tuning), ranked, probabilities)
+            let probabilities = probability::fit(&fold.scorer, &fold.split, ledger, &fold.cases.newest, seed)?;
+            (Some(tuning), ranked, probabilities)
         }
         None => {
             if params.ranker.enabled {
@@ -116,8 +114,7 @@ pub fn train_with(
 
 /// Models of the older part of a history, with the mixture's weights for them, and the newer part.
 pub(crate) struct Inner {
-    pub(crate) scorer: Scorer,
-    pub(crate) split: HoldOut,
+    pub(crate) fold: Fold,
     pub(crate) tuning: Tuning,
 }
 
@@ -149,13 +146,28 @@ impl Inner {
         drop(models);
         let tuning = mixture::tune(&scorer, &split, mix, progress)?;
         scorer.set_weights(tuning.weights);
-        Ok(Some(Self { scorer, split, tuning }))
+        let tables = ranker::tables(&split.before, catalogue);
+        let cases = RankingCases::new(ledger, &split, params.neighbours.min_item_baskets, &params.ranker, seed);
+        Ok(Some(Self { fold: Fold { scorer, split, tables, cases }, tuning }))
     }
+}
 
-    /// Baskets of the newer part with items hidden.
-    pub(crate) fn cases(&self, ledger: &Ledger, params: &ModelParams, seed: u64) -> RankingCases {
-        RankingCases::new(ledger, &self.split, params.neighbours.min_item_baskets, &params.ranker, seed)
+/// Another seed for another fold: where there is no time, a seed decides what is held out.
+const OLDER: u64 = 0x6f6c_6465_7221;
+
+/// More cases where the newest fold has few to learn from: of the newest baskets before it.
+pub(crate) fn older_folds(
+    newest: &Fold,
+    catalogue: &Catalogue,
+    params: &ModelParams,
+    options: &TrainOptions<'_>,
+) -> Result<Vec<Fold>> {
+    if newest.cases.train.len() >= params.ranker.second_fold_below as usize {
+        return Ok(Vec::new());
     }
+    let options = TrainOptions { seed: options.seed ^ OLDER, ..*options };
+    let older = Inner::new(&newest.split.before, catalogue, params, &options)?;
+    Ok(older.into_iter().map(|inner| inner.fold).collect())
 }
 
 /// Writes a trained model as a new version below `out` and makes it the live one.

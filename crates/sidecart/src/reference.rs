@@ -200,6 +200,12 @@ pub const REFERENCE: &[Key] = &[
         ">= 50 cases",
         "with fewer a situation has no ranker and the mixture answers",
     ),
+    key(
+        "models.ranker.second_fold_below",
+        "6000",
+        ">= 0 cases",
+        "with fewer cases an older part of the history gives more",
+    ),
     key("models.ranker.targets_per_basket", "2", "1 to 5 items", "items hidden in a basket, one at a time"),
     key(
         "models.ranker.validation_share",

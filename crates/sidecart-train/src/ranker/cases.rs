@@ -27,6 +27,9 @@ pub struct RankingCase {
     pub is_tail: bool,
     /// Whether the customer has a past.
     pub knows_customer: bool,
+    /// Whose luck the case shares: cases of one customer, or of one anonymous basket, are not
+    /// independent.
+    pub cluster: u64,
     /// A hash of basket and item, to sample by.
     pub hash: u64,
 }
@@ -101,6 +104,7 @@ impl RankingCases {
                 is_new: is_new(&target),
                 is_tail: vocabulary.is_tail(target),
                 knows_customer: !owned.is_empty(),
+                cluster: customer.map_or(key(basket), |customer| u64::from(customer.0)),
                 hash: hash_of(&target),
             }));
         }

@@ -1,21 +1,20 @@
 use serde::Serialize;
 use sidecart_core::Cancelled;
-use sidecart_serve::Scorer;
 use sidecart_serve::ranker::{
-    LinearRanker, N_FEATURES, Quotas, RankerModel, RankerSettings, RankerTables, Situation, SituationRanker, Stage,
+    LinearRanker, N_FEATURES, Quotas, RankerModel, RankerSettings, Situation, SituationRanker, Stage,
 };
 
 use super::boosted::TreesLearner;
-use super::cases::{RankingCase, RankingCases};
+use super::cases::RankingCase;
 use super::compare::{Results, compare};
 use super::examples::{Asked, CaseRows, Recall};
+use super::fold::Fold;
 use super::learner::RankerLearner;
 use super::left_out::LeftOut;
 use super::linear::{self, LINEAR_CASES, LinearLearner};
 use super::network::NetworkLearner;
 use super::params::RankerParams;
 use crate::error::Result;
-use crate::hold_out::HoldOut;
 use crate::train::TrainOptions;
 
 /// Candidates of a case that the first stage learns from.
@@ -60,22 +59,22 @@ pub struct SituationTuning {
 }
 
 /// Learns the rankers of every situation and finds out whether they beat what there is without
-/// them; `scorer` must know only what was before the split. It is left with the rankers that have not
-/// seen the newest cases, and answers by default as the model that is returned.
+/// them.
+///
+/// Cases to learn from are those of the `newest` fold and all of the `older` ones; stopping and
+/// comparing is done on the newest cases of the newest fold alone. Its scorer is left with the
+/// rankers that have not seen these, and answers by default as the model that is returned.
 ///
 /// # Errors
 /// Any error of the scorer or a learner; [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn fit(
-    scorer: &mut Scorer,
-    tables: RankerTables,
-    split: &HoldOut,
-    cases: &RankingCases,
+    newest: &mut Fold,
+    older: &mut [Fold],
     params: &RankerParams,
     options: &TrainOptions<'_>,
 ) -> Result<(RankerModel, RankerTuning)> {
     let progress = options.progress;
-    let mut model = RankerModel { settings: settings(params), tables, situations: [const { None }; 3] };
-    scorer.set_ranker(model.clone());
+    let mut model = prepared(newest, older, params);
     let own = OwnLearners::new(params);
     let learners = own.with(options.learners);
     let mut unseen = model.clone();
@@ -85,10 +84,10 @@ pub fn fit(
         if progress.is_cancelled() {
             return Err(Cancelled.into());
         }
-        let asked = SituationCases { cases, situation, params, left_out: LeftOut::Nothing, seed: options.seed };
-        if let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? {
+        let asked = SituationCases { older, situation, params, left_out: LeftOut::Nothing, seed: options.seed };
+        if let Some(fitted) = fit_situation(newest, &model, &asked, &learners)? {
             unseen.situations[situation as usize] = Some(fitted.ranker.clone());
-            let (ranker, found) = choose(scorer, split, &asked, &learners, fitted)?;
+            let (ranker, found) = choose(newest, &asked, &learners, fitted)?;
             unseen.settings.stages[situation as usize] = found.stage;
             model.settings.stages[situation as usize] = found.stage;
             model.situations[situation as usize] = Some(ranker);
@@ -97,7 +96,7 @@ pub fn fit(
         progress.advance(1);
     }
     progress.end();
-    scorer.set_ranker(unseen);
+    newest.scorer.set_ranker(unseen);
     Ok((model, tuning))
 }
 
@@ -110,28 +109,37 @@ pub fn fit(
 /// As [`fit`].
 pub fn fit_without(
     left_out: LeftOut,
-    scorer: &mut Scorer,
-    tables: RankerTables,
-    split: &HoldOut,
-    cases: (&RankingCases, Situation),
+    newest: &mut Fold,
+    older: &mut [Fold],
+    situation: Situation,
     params: &RankerParams,
     options: &TrainOptions<'_>,
 ) -> Result<Option<RankerModel>> {
     let params = RankerParams { quotas: left_out.quotas(params.quotas), ..params.clone() };
-    let mut model = RankerModel { settings: settings(&params), tables, situations: [const { None }; 3] };
-    scorer.set_ranker(model.clone());
+    let mut model = prepared(newest, older, &params);
     let own = OwnLearners::new(&params);
     let mut learners = own.with(options.learners);
     let has = |learners: &[&dyn RankerLearner], stage| learners.iter().any(|learner| learner.stage() == stage);
     let stages = [Stage::Neural, Stage::Trees, Stage::Linear];
     let stage = stages.into_iter().find(|&stage| has(&learners, stage)).unwrap_or(Stage::Linear);
     learners.retain(|learner| [stage, Stage::Linear].contains(&learner.stage()));
-    let (cases, situation) = cases;
-    let asked = SituationCases { cases, situation, params: &params, left_out, seed: options.seed };
-    let Some(fitted) = fit_situation(scorer, &model, split, &asked, &learners)? else { return Ok(None) };
+    let asked = SituationCases { older, situation, params: &params, left_out, seed: options.seed };
+    let Some(fitted) = fit_situation(newest, &model, &asked, &learners)? else { return Ok(None) };
     model.settings.stages[situation as usize] = stage;
     model.situations[situation as usize] = Some(fitted.ranker);
     Ok(Some(model))
+}
+
+/// A model without rankers; the scorers of all folds know it, with the tables of their own time.
+fn prepared(newest: &mut Fold, older: &mut [Fold], params: &RankerParams) -> RankerModel {
+    let settings = settings(params);
+    let of = |fold: &Fold| RankerModel { settings, tables: fold.tables.clone(), situations: [const { None }; 3] };
+    for fold in older {
+        fold.scorer.set_ranker(of(fold));
+    }
+    let model = of(newest);
+    newest.scorer.set_ranker(model.clone());
+    model
 }
 
 fn settings(params: &RankerParams) -> RankerSettings {
@@ -177,9 +185,9 @@ fn sample(cases: &[RankingCase], situation: Situation, n: usize) -> Vec<&Ranking
     asked
 }
 
-/// What the rankers of a situation are learned from, and how.
+/// What the rankers of a situation are learned from beside the newest fold, and how.
 struct SituationCases<'a> {
-    cases: &'a RankingCases,
+    older: &'a [Fold],
     situation: Situation,
     params: &'a RankerParams,
     left_out: LeftOut,
@@ -190,6 +198,10 @@ impl SituationCases<'_> {
     /// What random choices of learners depend on.
     fn key(&self) -> u64 {
         self.seed ^ (self.situation as u64 + 1) << 40
+    }
+
+    fn of<'a>(&self, fold: &'a Fold) -> Asked<'a> {
+        Asked { scorer: &fold.scorer, split: &fold.split, situation: self.situation, left_out: self.left_out }
     }
 }
 
@@ -203,29 +215,52 @@ struct Fitted {
     pool: Recall,
 }
 
+/// The cases of a fold that are learned from.
+type FoldCases<'a> = (Asked<'a>, Vec<&'a RankingCase>);
+
+/// The rows of several folds, one below the other.
+fn joined(folds: &[FoldCases<'_>], rows: impl Fn(&FoldCases<'_>) -> Result<CaseRows>) -> Result<CaseRows> {
+    let (newest, older) = folds.split_first().expect("there is a newest fold");
+    let mut all = rows(newest)?;
+    for fold in older {
+        all.append(&rows(fold)?);
+    }
+    Ok(all)
+}
+
 fn fit_situation(
-    scorer: &mut Scorer,
+    newest: &mut Fold,
     model: &RankerModel,
-    split: &HoldOut,
     asked: &SituationCases<'_>,
     learners: &[&dyn RankerLearner],
 ) -> Result<Option<Fitted>> {
-    let &SituationCases { cases, situation, params, left_out, .. } = asked;
+    let &SituationCases { older, situation, params, .. } = asked;
     let key = asked.key();
     let most = if situation == Situation::Anonymous { MAX_ANONYMOUS } else { MAX_CASES };
-    let train = sample(&cases.train, situation, most);
-    let valid = sample(&cases.valid, situation, COMPARED);
-    if train.len() < params.min_cases as usize || valid.len() < params.min_cases as usize / 4 {
+    let mut folds: Vec<FoldCases<'_>> = vec![(asked.of(newest), sample(&newest.cases.train, situation, most))];
+    for fold in older {
+        let left = most - folds.iter().map(|(_, cases)| cases.len()).sum::<usize>();
+        let cases = [&fold.cases.train, &fold.cases.valid].map(|cases| sample(cases, situation, left));
+        folds.push((asked.of(fold), cases.concat().into_iter().take(left).collect()));
+    }
+    let n_train: usize = folds.iter().map(|(_, cases)| cases.len()).sum();
+    let valid = sample(&newest.cases.valid, situation, COMPARED);
+    if n_train < params.min_cases as usize || valid.len() < params.min_cases as usize / 4 {
         return Ok(None);
     }
-    let asked = Asked { scorer: &*scorer, split, situation, left_out };
-    let few: Vec<&RankingCase> = train.iter().step_by(train.len().div_ceil(LINEAR_CASES)).copied().collect();
-    let light_rows = asked.light_rows(&few, Stage::Linear, LIGHT_CANDIDATES)?;
-    let fast = linear::fit(&asked.light_rows(&few, Stage::Fast, LIGHT_CANDIDATES)?.lists());
+    let step = n_train.div_ceil(LINEAR_CASES);
+    let light_of = |stage: Stage| {
+        joined(&folds, |(asked, cases)| {
+            let few: Vec<&RankingCase> = cases.iter().step_by(step).copied().collect();
+            asked.light_rows(&few, stage, LIGHT_CANDIDATES)
+        })
+    };
+    let light_rows = light_of(Stage::Linear)?;
+    let fast = linear::fit(&light_of(Stage::Fast)?.lists());
     let light = linear::fit(&light_rows.lists());
     let (best, n) = (LEARNED_FROM * params.kept as usize, params.candidates_per_case as usize);
-    let rows = asked.rows(&train, &light, best, n)?;
-    let valid_rows = asked.rows(&valid, &light, best, n)?;
+    let rows = joined(&folds, |(asked, cases)| asked.rows(cases, &light, best, n))?;
+    let valid_rows = asked.of(newest).rows(&valid, &light, best, n)?;
     if rows.lists().len() < params.min_cases as usize || valid_rows.lists().is_empty() {
         return Ok(None);
     }
@@ -239,22 +274,21 @@ fn fit_situation(
     }
     let mut with = model.clone();
     with.situations[situation as usize] = Some(ranker.clone());
-    scorer.set_ranker(with);
-    let (n_cases, pool) = ((train.len(), valid.len()), light_rows.recall());
+    let (n_cases, pool) = ((n_train, valid.len()), light_rows.recall());
+    newest.scorer.set_ranker(with);
     Ok(Some(Fitted { ranker, n_steps, rows, valid_rows, n_cases, pool }))
 }
 
 /// Finds out what ranks best on the newer cases and learns it once more from all of them.
 fn choose(
-    scorer: &Scorer,
-    split: &HoldOut,
+    newest: &Fold,
     asked: &SituationCases<'_>,
     learners: &[&dyn RankerLearner],
     fitted: Fitted,
 ) -> Result<(SituationRanker, SituationTuning)> {
     let Fitted { mut ranker, n_steps, mut rows, valid_rows, n_cases, pool } = fitted;
-    let valid = sample(&asked.cases.valid, asked.situation, COMPARED);
-    let (results, stage) = compare(scorer, split, &valid, asked.situation, &ranker)?;
+    let valid = sample(&newest.cases.valid, asked.situation, COMPARED);
+    let (results, stage) = compare(&newest.scorer, &newest.split, &valid, asked.situation, &ranker)?;
     let candidates = valid_rows.recall();
     if stage != Stage::Mixture {
         // What answers is learned from all cases, the newest included; so is what costs little. The

@@ -19,6 +19,9 @@ pub struct RankerParams {
     pub max_baskets: u32,
     /// With fewer cases in a situation it has no ranker. Default 500, at least 50.
     pub min_cases: u32,
+    /// With fewer cases to learn from, more are made of an older part of the history, with base
+    /// models of what was before it. Default 6000; 0 makes none.
+    pub second_fold_below: u32,
     /// Items hidden in every basket, one at a time. Default 2, range 1 to 5.
     pub targets_per_basket: u32,
     /// Share of the held-out time, its newest part, that rankers are stopped and compared on.
@@ -44,6 +47,7 @@ impl Default for RankerParams {
             learn_network: true,
             max_baskets: 9_000,
             min_cases: 500,
+            second_fold_below: 6_000,
             targets_per_basket: 2,
             validation_share: 0.15,
             kept: 150,

@@ -48,6 +48,11 @@ fn scorer_of(ledger: &Ledger, catalogue: &Catalogue) -> Scorer {
     models::fit(ledger, catalogue, &model_params(), 1, &NoProgress).unwrap().scorer(ledger, catalogue).unwrap()
 }
 
+fn fold(ledger: &Ledger, catalogue: &Catalogue, split: HoldOut, params: &RankerParams, seed: u64) -> Fold {
+    let cases = RankingCases::new(ledger, &split, 5, params, seed);
+    Fold { scorer: scorer_of(&split.before, catalogue), tables: tables(&split.before, catalogue), split, cases }
+}
+
 /// What a plain count over the customers' baskets says of one item.
 #[derive(Clone, Copy, Default)]
 struct Counted {
@@ -281,20 +286,19 @@ fn cases_of_baskets_the_models_have_seen_leak() {
 
         let params =
             RankerParams { min_cases: 200, grow_trees: false, learn_network: false, ..RankerParams::default() };
-        let mut scorer = scorer_of(&unseen.before, &catalogue);
         let cases_of = |split: &HoldOut| RankingCases::new(&ledger, split, 5, &params, seed);
         let later_cases = cases_of(&later);
         let both = [&later_cases.train[..], &later_cases.valid[..]].concat();
-        let mut learn = |split: &HoldOut| {
-            let (tables, cases) = (tables(&unseen.before, &catalogue), cases_of(split));
-            let (model, tuning) = fit(&mut scorer, tables, split, &cases, &params, &options(seed)).unwrap();
+        let learn = |split: HoldOut| {
+            let mut fold = fold(&ledger, &catalogue, split, &params, seed);
+            let (model, tuning) = fit(&mut fold, &mut [], &params, &options(seed)).unwrap();
             let found = tuning.situations.iter().find(|s| s.situation == Situation::CompletionKnown).unwrap();
             let claimed = |name: &str| found.results.iter().find(|(part, ..)| part == name).unwrap().1;
-            scorer.set_ranker(model);
-            (claimed("linear"), claimed("baskets"), ndcg(&scorer, &later, &both, Source::Linear))
+            fold.scorer.set_ranker(model);
+            (claimed("linear"), claimed("baskets"), ndcg(&fold.scorer, &later, &both, Source::Linear))
         };
-        let (honest_claim, honest_baskets, honest) = learn(&unseen);
-        let (leaky_claim, leaky_baskets, leaky) = learn(&seen);
+        let (honest_claim, honest_baskets, honest) = learn(unseen);
+        let (leaky_claim, leaky_baskets, leaky) = learn(seen);
         assert!(leaky_baskets > 1.1 * honest_baskets, "{seed}: baskets {leaky_baskets} and {honest_baskets}");
         assert!(leaky_claim > leaky + 0.15, "{seed}: the leak claims {leaky_claim}, later it is {leaky}");
         assert!((honest_claim - honest).abs() < 0.05, "{seed}: {honest_claim} is claimed, later it is {honest}");
@@ -366,12 +370,10 @@ fn a_ranker_answers_only_where_it_won() {
 fn too_few_cases_are_no_ranker() {
     let (ledger, catalogue) = shop(&DemoParams { n_customers: 60, n_weeks: 12, ..DemoParams::default() });
     let split = split_from(&ledger, ledger.time_of_last(0.2).unwrap());
-    let mut scorer = scorer_of(&split.before, &catalogue);
     let params = RankerParams::default();
-    let cases = RankingCases::new(&ledger, &split, 5, &params, 1);
-    assert!(cases.train.len() < params.min_cases as usize);
-    let tables = tables(&split.before, &catalogue);
-    let (model, tuning) = fit(&mut scorer, tables, &split, &cases, &params, &options(1)).unwrap();
+    let mut fold = fold(&ledger, &catalogue, split, &params, 1);
+    assert!(fold.cases.train.len() < params.min_cases as usize);
+    let (model, tuning) = fit(&mut fold, &mut [], &params, &options(1)).unwrap();
     assert!(tuning.situations.is_empty() && model.situations.iter().all(Option::is_none));
     assert_eq!(model.settings.stages, [Stage::Mixture; 3]);
 }
@@ -381,21 +383,45 @@ fn too_few_cases_are_no_ranker() {
 fn without_a_part_one_kind_of_ranker_is_learned() {
     let (ledger, catalogue) = shop(&DemoParams { n_customers: 300, n_weeks: 20, ..DemoParams::default() });
     let split = split_from(&ledger, ledger.time_of_last(0.3).unwrap());
-    let mut scorer = scorer_of(&split.before, &catalogue);
     let situation = Situation::Anonymous;
+    let params = RankerParams { min_cases: 100, ..RankerParams::default() };
+    let mut fold = fold(&ledger, &catalogue, split, &params, 1);
     for (grow_trees, learn_network, stage) in
         [(true, true, Stage::Neural), (true, false, Stage::Trees), (false, false, Stage::Linear)]
     {
-        let mut params = RankerParams { min_cases: 100, grow_trees, learn_network, ..RankerParams::default() };
+        let mut params = RankerParams { grow_trees, learn_network, ..params.clone() };
         params.trees.max_trees = 5;
         params.network.max_epochs = 2;
-        let cases = RankingCases::new(&ledger, &split, 5, &params, 1);
-        let tables = tables(&split.before, &catalogue);
-        let cases = (&cases, situation);
-        let model = fit_without(LeftOut::Nothing, &mut scorer, tables, &split, cases, &params, &options(1)).unwrap();
+        let model = fit_without(LeftOut::Nothing, &mut fold, &mut [], situation, &params, &options(1)).unwrap();
         let model = model.unwrap();
         assert_eq!(model.settings.stages[situation as usize], stage);
         let ranker = model.of(situation).unwrap();
         assert_eq!((ranker.trees.is_some(), ranker.neural.is_some()), (stage == Stage::Trees, stage == Stage::Neural));
     }
+}
+
+#[test]
+fn few_cases_are_joined_by_those_of_an_older_part() {
+    let (ledger, catalogue) = shop(&DemoParams { n_customers: 300, n_weeks: 20, ..DemoParams::default() });
+    let split = split_from(&ledger, ledger.time_of_last(0.3).unwrap());
+    let params = RankerParams { min_cases: 100, grow_trees: false, learn_network: false, ..RankerParams::default() };
+    let older_split = split_from(&split.before, split.before.time_of_last(0.3).unwrap());
+    let mut older = [fold(&split.before, &catalogue, older_split, &params, 1)];
+    let mut newest = fold(&ledger, &catalogue, split, &params, 1);
+    let begins = newest.cases.train.iter().map(|case| case.time).min().unwrap();
+    assert!(older[0].cases.valid.iter().all(|case| case.time < begins), "no basket is in both");
+    let learned_from = |newest: &mut Fold, older: &mut [Fold]| {
+        let (_, tuning) = fit(newest, older, &params, &options(1)).unwrap();
+        let of = |situation| tuning.situations.iter().find(|s| s.situation == situation).unwrap().cases;
+        (of(Situation::Anonymous), of(Situation::CompletionKnown))
+    };
+    let alone = learned_from(&mut newest, &mut []);
+    let both = learned_from(&mut newest, &mut older);
+    let asks = |situation| {
+        let cases = &older[0].cases;
+        cases.train.iter().chain(&cases.valid).filter(|case| case.asks(situation)).count()
+    };
+    assert_eq!(both.0.0, alone.0.0 + asks(Situation::Anonymous));
+    assert_eq!(both.1.0, alone.1.0 + asks(Situation::CompletionKnown));
+    assert_eq!((both.0.1, both.1.1), (alone.0.1, alone.1.1), "compared on the newest alone");
 }
