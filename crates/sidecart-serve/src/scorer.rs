@@ -40,6 +40,9 @@ pub struct Query<'a> {
     pub store: Option<u32>,
     /// Items that may not come back.
     pub exclude: &'a [ItemId],
+    /// What is on promotion where and when the question is asked, the most important first: a
+    /// ranker other than `fast` looks at the first of them, too, and ranks them like all others.
+    pub promoted: &'a [ItemId],
 }
 
 impl Default for Query<'_> {
@@ -53,6 +56,7 @@ impl Default for Query<'_> {
             using: Source::Default,
             store: None,
             exclude: &[],
+            promoted: &[],
         }
     }
 }
@@ -451,7 +455,9 @@ impl Scorer {
             return Err(Error::Query { field: "k", got: query.k.to_string(), expected: format!("1..={MAX_K}") });
         }
         let n_items = self.model.n_items();
-        if let Some(item) = query.basket.iter().chain(query.exclude).find(|item| item.index() >= n_items) {
+        if let Some(item) =
+            query.basket.iter().chain(query.exclude).chain(query.promoted).find(|item| item.index() >= n_items)
+        {
             return Err(Error::Query {
                 field: "item",
                 got: item.0.to_string(),

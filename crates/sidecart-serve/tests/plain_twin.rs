@@ -216,7 +216,7 @@ proptest! {
                 k,
                 mode: if discovery { Mode::Discovery } else { Mode::Completion },
                 using,
-                store: None, exclude: &exclude,
+                store: None, exclude: &exclude, promoted: &[],
             };
             check(&scorer, &shop, &query)?;
         }

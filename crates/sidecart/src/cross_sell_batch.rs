@@ -112,6 +112,7 @@ impl<'a> CrossSellSession<'a> {
             using: self.options.using,
             store,
             exclude: self.exclude,
+            promoted: &[],
         };
         let answer = self.scorer.recommend(&query, &mut self.scratch)?;
         let mut rows: Vec<Row> = (0..)

@@ -79,6 +79,7 @@ impl RankSession for Session<'_> {
             using: r.using,
             store: query.store,
             exclude: &[],
+            promoted: &[],
         };
         let answer = r.scorer.recommend(&query, &mut self.scratch)?;
         out.clear();

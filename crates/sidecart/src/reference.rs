@@ -264,6 +264,7 @@ pub const REFERENCE: &[Key] = &[
         "discovery: what is bought instead of the customer's",
     ),
     key("models.ranker.quotas.recent", "60", "0 to 65536 items", "best sellers of the newest four weeks"),
+    key("models.ranker.quotas.promoted", "50", "0 to 65536 items", "items that the query says are on promotion"),
     key("models.ranker.quotas.store", "30", "0 to 65536 items", "the same in the store that the query names"),
     key("models.ranker.trees.max_trees", "150", "1 to 10000", "most trees"),
     key("models.ranker.trees.max_leaves", "31", "2 to 32", "most leaves of a tree"),

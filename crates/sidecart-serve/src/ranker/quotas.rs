@@ -35,11 +35,13 @@ pub struct Quotas {
     pub recent: u32,
     /// The same in the store that the query names.
     pub store: u32,
+    /// Items that the query says are on promotion.
+    pub promoted: u32,
 }
 
 /// Largest quota.
 const MAX_QUOTA: u32 = 65_536;
-const N_QUOTAS: usize = 15;
+const N_QUOTAS: usize = 16;
 
 impl Default for Quotas {
     fn default() -> Self {
@@ -59,6 +61,7 @@ impl Default for Quotas {
             substitutes: 60,
             recent: 60,
             store: 30,
+            promoted: 50,
         }
     }
 }
@@ -81,6 +84,7 @@ impl Quotas {
         substitutes: 0,
         recent: 0,
         store: 0,
+        promoted: 0,
     };
 
     /// The smaller of the two, source by source.
@@ -115,6 +119,7 @@ impl Quotas {
             ("substitutes", &mut self.substitutes),
             ("recent", &mut self.recent),
             ("store", &mut self.store),
+            ("promoted", &mut self.promoted),
         ]
     }
 

@@ -53,6 +53,9 @@ pub(crate) fn gather(
     if let Some(store) = query.store.filter(|store| quotas.store > 0 && (*store as usize) < tables.store_items.len()) {
         collect::store(tables, quotas.store, store, scratch, &mut memory);
     }
+    for &item in query.promoted.iter().take(quotas.promoted as usize) {
+        scratch.candidate(item.0);
+    }
     // Last, so that every candidate knows what it is bought instead of.
     let past = query.history.map(|history| (history, query.time)).filter(|_| is_discovery);
     collect::substitutes(model, quotas.substitutes, past, scratch, &mut memory);

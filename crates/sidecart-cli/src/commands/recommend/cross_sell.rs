@@ -42,6 +42,7 @@ impl CrossSell {
             using,
             store,
             exclude: &asked.exclude,
+            promoted: &[],
         };
         let mut scratch = scorer.scratch();
         let answer = scorer.recommend(&query, &mut scratch).map_err(sidecart::Error::from)?;

@@ -65,6 +65,33 @@ fn an_item_nobody_bought_is_answered_by_its_category_and_marked() {
 }
 
 #[test]
+fn the_first_promoted_items_are_candidates_unless_they_may_not_come_back() {
+    let scorer = scorer(3);
+    let mut asked = Asked {
+        basket: vec![ItemId(0)],
+        history: None,
+        time: Time(0),
+        mode: Mode::Completion,
+        k: 5,
+        store: None,
+        exclude: Vec::new(),
+        promoted: Vec::new(),
+    };
+    let before = light_rows(&scorer, &asked, Stage::Linear);
+    let others: Vec<ItemId> =
+        (1..N_ITEMS as u32).filter(|item| !before.contains_key(item)).map(ItemId).take(4).collect();
+    asked.exclude = vec![others[0]];
+    asked.promoted = others.clone();
+    let after = light_rows(&scorer, &asked, Stage::Linear);
+    let new: Vec<u32> = after.keys().copied().filter(|item| !before.contains_key(item)).collect();
+    assert_eq!(new, [others[1].0], "two are looked at, one of them is excluded");
+    assert_eq!(
+        light_rows(&scorer, &asked, Stage::Fast).len(),
+        light_rows(&scorer, &Asked { promoted: Vec::new(), ..asked.clone() }, Stage::Fast).len()
+    );
+}
+
+#[test]
 fn what_is_bought_instead_is_looked_up_item_by_item() {
     let mut history = History::default();
     history.push(Time(0), &[ItemId(3), ItemId(5)]);
@@ -77,6 +104,7 @@ fn what_is_bought_instead_is_looked_up_item_by_item() {
         k: 5,
         store: None,
         exclude: Vec::new(),
+        promoted: Vec::new(),
     };
     let at = |name: &str| FEATURES.iter().position(|feature| *feature == name).unwrap();
     let (mut n_basket, mut n_own) = (0, 0);
@@ -131,6 +159,7 @@ fn features_of_a_hand_made_past() {
         k: 5,
         store: Some(1),
         exclude: Vec::new(),
+        promoted: Vec::new(),
     };
     let rows = rows(&scorer, &asked, &linear(&mut Rng::new(1, 1), N_LIGHT), usize::MAX);
     let of = |item: u32, name: &str| rows[&item][FEATURES.iter().position(|f| *f == name).unwrap()];

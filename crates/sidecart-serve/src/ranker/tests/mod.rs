@@ -146,6 +146,7 @@ fn ranker(rng: &mut Rng) -> RankerModel {
         substitutes: 4,
         recent: 2,
         store: 2,
+        promoted: 2,
     };
     RankerModel {
         settings: RankerSettings {
@@ -239,12 +240,14 @@ struct Asked {
     k: usize,
     store: Option<u32>,
     exclude: Vec<ItemId>,
+    promoted: Vec<ItemId>,
 }
 
 impl Asked {
     fn query(&self, using: Source) -> Query<'_> {
-        let Self { basket, history, time, mode, k, store, exclude } = self;
-        Query { basket, history: history.as_ref(), time: *time, k: *k, mode: *mode, using, store: *store, exclude }
+        let Self { basket, history, time, mode, k, store, exclude, promoted } = self;
+        let (history, time, k, mode, store) = (history.as_ref(), *time, *k, *mode, *store);
+        Query { basket, history, time, k, mode, using, store, exclude, promoted }
     }
 
     fn situation(&self) -> Situation {
@@ -260,8 +263,8 @@ fn asked() -> impl Strategy<Value = Asked> {
     let mode = prop_oneof![Just(Mode::Completion), Just(Mode::Discovery)];
     // One store more than there are.
     let store = prop::option::of(0..=N_STORES as u32);
-    (items(5), prop::option::of(past), time, mode, 1usize..9, store, items(4)).prop_map(
-        |(basket, past, time, mode, k, store, exclude)| {
+    (items(5), prop::option::of(past), time, mode, 1usize..9, store, items(4), items(4)).prop_map(
+        |(basket, past, time, mode, k, store, exclude, promoted)| {
             let history = past.map(|past| {
                 let (mut history, mut day) = (History::default(), 0);
                 for (gap, items) in past {
@@ -271,7 +274,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 }
                 history
             });
-            Asked { basket, history, time, mode, k, store, exclude }
+            Asked { basket, history, time, mode, k, store, exclude, promoted }
         },
     )
 }
