@@ -167,6 +167,9 @@ pub struct ServingSettings {
     /// The learned ranker; `None` where the model has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<crate::ranker::RankerSettings>,
+    /// The shop's rules for offers.
+    #[serde(default)]
+    pub policy: crate::offers::Policy,
 }
 
 impl ServingSettings {
@@ -204,6 +207,7 @@ impl Default for ServingSettings {
             weights: MixtureWeights::default(),
             upsell: None,
             ranker: None,
+            policy: crate::offers::Policy::default(),
         }
     }
 }

@@ -32,7 +32,9 @@ pub fn train_with(
     let inputs = dataset.upsell_inputs();
     let options = TrainOptions { seed: config.seed, progress, learners };
     let (ledger, catalogue) = (&dataset.ledger, &dataset.catalogue);
-    Ok(sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?)
+    let mut trained = sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?;
+    trained.models.set_policy(config.policy.clone());
+    Ok(trained)
 }
 
 /// Writes what was trained as a new version of the model folder `out`.
