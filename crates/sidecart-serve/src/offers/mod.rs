@@ -39,6 +39,9 @@ mod slate;
 mod stored;
 mod touchpoint;
 
+#[cfg(test)]
+mod tests;
+
 pub use attributes::{AttributeValue, Attributes};
 pub use categories::CategoryTree;
 pub use hosts::{Host, HostTable};

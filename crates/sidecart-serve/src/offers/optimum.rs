@@ -1,9 +1,14 @@
 //! The best slate: exact search by branch and bound.
 //!
 //! Chosen are some of the choices, so that the sum of their values is greatest. The r-th best
-//! choice of a department counts `(1 - diversity)^(r - 1)` of its value. Choices are visited by
-//! falling value, so that each one adds the same whatever comes after it; a branch ends where even
-//! the rest without contradictions, with every kind on its own, could not win.
+//! choice of a department counts `(1 - diversity)^(r - 1)` of its value, so that a further choice
+//! never makes a slate worse, and adds the less the more there are.
+//!
+//! Branches are over upsells and add-ons, of which there are few. What to add beside them is then
+//! found by taking, again and again, the choice that adds most: of one department the best ones
+//! that the caps of its categories allow dominate any others, place by place, and what each
+//! further one adds falls, so that nothing is lost by it. What they add one by one, and what each
+//! upsell or add-on that is left would add alone, bounds the branches.
 
 use sidecart_core::ItemId;
 
@@ -54,39 +59,14 @@ pub(crate) struct Limits {
     pub(crate) diversity: f64,
 }
 
-/// A group's number of choices.
-#[derive(Default)]
-struct Counts(Vec<u8>);
-
-impl Counts {
-    fn fit(&mut self, n: usize) {
-        self.0.resize(n.max(self.0.len()), 0);
-    }
-
-    #[inline]
-    fn get(&self, group: u32) -> u8 {
-        if group == NO_GROUP { 0 } else { self.0[group as usize] }
-    }
-
-    #[inline]
-    fn add(&mut self, group: u32, change: i8) {
-        if group != NO_GROUP {
-            let count = &mut self.0[group as usize];
-            *count = count.wrapping_add_signed(change);
-        }
-    }
-}
-
 /// Memory of one thread.
 #[derive(Default)]
 pub(crate) struct SearchMemory {
-    categories: Counts,
-    departments: Counts,
-    /// The same for a bound, by kind.
-    bound_categories: Counts,
-    bound_departments: Counts,
-    touched: Vec<usize>,
+    /// Positions of the upsells and add-ons.
+    specials: Vec<usize>,
     chosen: Vec<usize>,
+    /// What each choice to add adds after those before it.
+    gains: Vec<f64>,
     /// Positions of the best choices, rising: by falling value.
     pub(crate) best: Vec<usize>,
     /// Their value.
@@ -101,18 +81,14 @@ struct Search<'a> {
     limits: &'a Limits,
     memory: &'a mut SearchMemory,
     weights: [f64; MAX_SLATE + 1],
-    kinds: [usize; N_KINDS],
-    n_groups: u32,
 }
 
 impl SearchMemory {
-    /// Finds the best slate of choices in their [order](Choice::order); groups are below `n_groups`. Of
-    /// equal slates the one whose first difference is the better choice.
-    pub(crate) fn search(&mut self, choices: &[Choice], limits: &Limits, n_groups: usize) {
-        self.categories.fit(n_groups);
-        self.departments.fit(n_groups);
-        self.bound_categories.fit(N_KINDS * n_groups);
-        self.bound_departments.fit(N_KINDS * n_groups);
+    /// Finds the best slate of choices in their [order](Choice::order); those to add are distinct items. Of equal slates that counts
+    /// which has the better upsells and add-ons, then the better choices to add.
+    pub(crate) fn search(&mut self, choices: &[Choice], limits: &Limits) {
+        self.specials.clear();
+        self.specials.extend((0..choices.len()).filter(|&at| choices[at].kind != OfferKind::CrossSell));
         self.chosen.clear();
         self.best.clear();
         self.best_value = 0.0;
@@ -122,125 +98,174 @@ impl SearchMemory {
             weights[place] = weights[place - 1] * (1.0 - limits.diversity);
         }
         let limits = Limits { total: limits.total.min(MAX_SLATE), ..*limits };
-        let mut search =
-            Search { choices, limits: &limits, memory: self, weights, kinds: [0; N_KINDS], n_groups: n_groups as u32 };
-        search.descend(0, 0.0);
+        let mut search = Search { choices, limits: &limits, memory: self, weights };
+        search.descend(0);
+        self.best.sort_unstable();
     }
 }
 
 impl Search<'_> {
-    fn descend(&mut self, from: usize, value: f64) {
+    /// Completes the chosen upsells and add-ons, then tries each further one from a place on.
+    fn descend(&mut self, from: usize) {
         self.memory.n_visited += 1;
-        for at in from..self.choices.len() {
-            if self.memory.chosen.len() == self.limits.total
-                || (value + self.bound(at)) * SLACK <= self.memory.best_value
-            {
+        let n_chosen = self.memory.chosen.len();
+        let mut gains = [0.0; MAX_SLATE];
+        let n_gains = self.complete();
+        gains[..n_gains].copy_from_slice(&self.memory.gains);
+        let value = self.value();
+        if value > self.memory.best_value {
+            self.memory.best_value = value;
+            let SearchMemory { best, chosen, .. } = &mut *self.memory;
+            best.clone_from(chosen);
+        }
+        self.memory.chosen.truncate(n_chosen);
+        if n_chosen == self.limits.total {
+            return;
+        }
+        let own = self.value();
+        for place in from..self.memory.specials.len() {
+            if (own + self.bound(place, &gains[..n_gains])) * SLACK <= self.memory.best_value {
                 return;
             }
-            let choice = self.choices[at];
-            if !self.fits(&choice) {
-                continue;
+            let at = self.memory.specials[place];
+            if self.fits(&self.choices[at]) {
+                self.memory.chosen.push(at);
+                self.descend(place + 1);
+                self.memory.chosen.pop();
             }
-            let place = self.memory.departments.get(choice.department);
-            let with = value + choice.value * self.weights[usize::from(place)];
-            self.put(&choice, 1);
-            self.memory.chosen.push(at);
-            if with > self.memory.best_value {
-                self.memory.best_value = with;
-                let SearchMemory { best, chosen, .. } = &mut *self.memory;
-                best.clone_from(chosen);
-            }
-            self.descend(at + 1, with);
-            self.memory.chosen.pop();
-            self.put(&choice, -1);
         }
     }
 
-    fn put(&mut self, choice: &Choice, change: i8) {
-        self.memory.categories.add(choice.category, change);
-        self.memory.departments.add(choice.department, change);
-        let kind = &mut self.kinds[choice.kind as usize];
-        *kind = kind.wrapping_add_signed(isize::from(change));
+    /// Adds the best choices to add to the chosen ones; their number, what each adds is in `gains`.
+    fn complete(&mut self) -> usize {
+        self.memory.gains.clear();
+        while self.memory.chosen.len() < self.limits.total {
+            let mut best: Option<(f64, usize)> = None;
+            for (at, choice) in self.choices.iter().enumerate() {
+                if best.is_some_and(|(gain, _)| choice.value <= gain) {
+                    break;
+                }
+                if choice.kind != OfferKind::CrossSell || self.memory.chosen.contains(&at) || !self.fits(choice) {
+                    continue;
+                }
+                let gain = self.gain(choice);
+                if best.is_none_or(|(most, _)| gain > most) {
+                    best = Some((gain, at));
+                }
+            }
+            let Some((gain, at)) = best else { break };
+            self.memory.chosen.push(at);
+            self.memory.gains.push(gain);
+        }
+        self.memory.gains.len()
     }
 
     /// Whether a choice may join the chosen ones.
     fn fits(&self, choice: &Choice) -> bool {
-        self.kinds[choice.kind as usize] < self.limits.per_kind[choice.kind as usize]
-            && usize::from(self.memory.categories.get(choice.category)) < self.limits.per_category
-            && !self.memory.chosen.iter().any(|&at| contradict(choice, &self.choices[at]))
+        let (mut n_kind, mut n_category) = (0, 0);
+        for &at in &self.memory.chosen {
+            let other = &self.choices[at];
+            if contradict(choice, other) {
+                return false;
+            }
+            n_kind += usize::from(other.kind == choice.kind);
+            n_category += usize::from(other.category == choice.category && choice.category != NO_GROUP);
+        }
+        n_kind < self.limits.per_kind[choice.kind as usize] && n_category < self.limits.per_category
     }
 
-    /// At least what the choices from a position on can add. Every kind counts on its own, with the
-    /// caps of its categories and the discounts of its departments; of that the best as many as
-    /// there is room for.
-    fn bound(&mut self, from: usize) -> f64 {
+    /// What a choice adds to the chosen ones: its value at its place in its department, less what those
+    /// behind it lose by moving on.
+    fn gain(&self, choice: &Choice) -> f64 {
+        if choice.department == NO_GROUP {
+            return choice.value;
+        }
+        let mut values = [0.0; MAX_SLATE];
+        let n = self.department(choice.department, &mut values);
+        let place = values[..n].partition_point(|&value| value >= choice.value);
+        let lost = (place..n).map(|at| values[at] * (self.weights[at] - self.weights[at + 1]));
+        choice.value * self.weights[place] - lost.sum::<f64>()
+    }
+
+    /// The values of the chosen ones of a department, falling; their number.
+    fn department(&self, department: u32, values: &mut [f64; MAX_SLATE]) -> usize {
+        let mut n = 0;
+        for &at in &self.memory.chosen {
+            if self.choices[at].department == department {
+                values[n] = self.choices[at].value;
+                n += 1;
+            }
+        }
+        values[..n].sort_unstable_by(|a, b| b.total_cmp(a));
+        n
+    }
+
+    /// The value of the chosen ones.
+    fn value(&self) -> f64 {
+        let chosen = &self.memory.chosen;
+        let mut sum = 0.0;
+        for (number, &at) in chosen.iter().enumerate() {
+            let department = self.choices[at].department;
+            if department == NO_GROUP {
+                sum += self.choices[at].value;
+            } else if chosen[..number].iter().all(|&before| self.choices[before].department != department) {
+                let mut values = [0.0; MAX_SLATE];
+                let n = self.department(department, &mut values);
+                sum += values[..n].iter().zip(&self.weights).map(|(value, weight)| value * weight).sum::<f64>();
+            }
+        }
+        sum
+    }
+
+    /// At least what choices to add, and upsells and add-ons from a place on, can add to the chosen
+    /// ones: the best of both, as many as there is room for.
+    fn bound(&self, from: usize, gains: &[f64]) -> f64 {
         let room = self.limits.total - self.memory.chosen.len();
-        let left: [usize; N_KINDS] = std::array::from_fn(|k| self.limits.per_kind[k].saturating_sub(self.kinds[k]));
-        // Best first, with their kind.
-        let mut kept = [(0.0f64, 0usize); MAX_SLATE + 1];
-        let (mut n_kept, mut of_kind) = (0, [0usize; N_KINDS]);
-        for choice in &self.choices[from..] {
-            if n_kept == room && choice.value <= kept[room - 1].0 {
+        let mut left = self.limits.per_kind;
+        for &at in &self.memory.chosen {
+            left[self.choices[at].kind as usize] -= 1;
+        }
+        // What each would add alone, falling, with its kind; as many of a kind as its cap leaves.
+        let mut alone = [(0.0f64, 0usize); MAX_SLATE + 1];
+        let (mut n, mut of_kind) = (0, [0usize; N_KINDS]);
+        for &at in &self.memory.specials[from..] {
+            let choice = &self.choices[at];
+            if n == room && choice.value <= alone[room - 1].0 {
                 break;
             }
             let kind = choice.kind as usize;
             if left[kind] == 0 || !self.fits(choice) {
                 continue;
             }
-            let group = |group: u32| if group == NO_GROUP { NO_GROUP } else { kind as u32 * self.n_groups + group };
-            let (category, department) = (group(choice.category), group(choice.department));
-            let memory = &mut *self.memory;
-            let n_category = memory.categories.get(choice.category) + memory.bound_categories.get(category);
-            if usize::from(n_category) >= self.limits.per_category {
-                continue;
-            }
-            let n_department = memory.departments.get(choice.department) + memory.bound_departments.get(department);
-            let gain = choice.value * self.weights[usize::from(n_department).min(MAX_SLATE)];
-            memory.bound_categories.add(category, 1);
-            if n_department < MAX_SLATE as u8 {
-                memory.bound_departments.add(department, 1);
-                memory.touched.push(department as usize);
-            }
-            memory.touched.push(category as usize | CATEGORY_BIT);
-
-            // The worst of a full kind, else of a full slate, makes room.
-            let worst = if of_kind[kind] == left[kind] {
-                kept[..n_kept].iter().rposition(|&(_, other)| other == kind)
-            } else if n_kept == room {
-                Some(n_kept - 1)
-            } else {
-                None
+            let gain = self.gain(choice);
+            let worst = match () {
+                () if of_kind[kind] == left[kind] => alone[..n].iter().rposition(|&(_, other)| other == kind),
+                () if n == room => Some(n - 1),
+                () => None,
             };
             if let Some(worst) = worst {
-                if gain <= kept[worst].0 {
+                if gain <= alone[worst].0 {
                     continue;
                 }
-                of_kind[kept[worst].1] -= 1;
-                kept.copy_within(worst + 1..n_kept, worst);
-                n_kept -= 1;
+                of_kind[alone[worst].1] -= 1;
+                alone.copy_within(worst + 1..n, worst);
+                n -= 1;
             }
-            let place = kept[..n_kept].partition_point(|&(other, _)| other >= gain);
-            kept.copy_within(place..n_kept, place + 1);
-            kept[place] = (gain, kind);
-            n_kept += 1;
+            let place = alone[..n].partition_point(|&(other, _)| other >= gain);
+            alone.copy_within(place..n, place + 1);
+            alone[place] = (gain, kind);
+            n += 1;
             of_kind[kind] += 1;
         }
-        let memory = &mut *self.memory;
-        for touched in memory.touched.drain(..) {
-            let (counts, group) = match touched & CATEGORY_BIT {
-                0 => (&mut memory.bound_departments, touched),
-                _ => (&mut memory.bound_categories, touched & !CATEGORY_BIT),
-            };
-            if group != NO_GROUP as usize {
-                counts.0[group] = 0;
-            }
+        let (mut sum, mut a, mut b) = (0.0, 0, 0);
+        for _ in 0..room {
+            let (add, special) = (gains.get(a).copied().unwrap_or(0.0), if b < n { alone[b].0 } else { 0.0 });
+            sum += add.max(special);
+            if add >= special { a += 1 } else { b += 1 }
         }
-        kept[..n_kept].iter().map(|&(gain, _)| gain).sum()
+        sum
     }
 }
-
-/// Tells categories from departments among the groups to be forgotten.
-const CATEGORY_BIT: usize = 1 << 40;
 
 /// Whether two choices cannot stand in one slate.
 pub(crate) fn contradict(a: &Choice, b: &Choice) -> bool {

@@ -84,6 +84,8 @@ pub struct Removed {
     pub item: ItemId,
     /// What it would have been offered as.
     pub kind: OfferKind,
+    /// What it would have replaced, or its host; for something to add what speaks for it.
+    pub anchor: Option<ItemId>,
     /// Why not.
     pub rule: Rule,
 }

@@ -78,7 +78,7 @@ pub struct OffersScratch {
     upsell: UpsellScratch,
     collected: Collected,
     passed: Vec<Option<Passed>>,
-    choices: Vec<Choice>,
+    pub(super) choices: Vec<Choice>,
     search: SearchMemory,
     offers: Vec<Offer>,
     removed: Vec<Removed>,
@@ -207,13 +207,13 @@ impl Scorer {
         }
         note_clashes(model, collected, choices);
         choices.sort_unstable_by(Choice::order);
-        search.search(choices, limits, model.offer_items().categories().len());
+        search.search(choices, limits);
         for &at in &search.best {
             let number = choices[at].candidate as usize;
             let passed = passed[number].expect("a choice passed the rules");
             offers.push(self.offer(collected, query, &collected.candidates[number], &passed));
         }
-        note_losses(choices, search, limits, removed);
+        note_losses(collected, choices, (search, limits), removed);
         Ok(())
     }
 
@@ -272,7 +272,7 @@ fn screen_all(
         let verdict = screen.apply(candidate, collected);
         passed.push(verdict.ok());
         match verdict {
-            Err(rule) => removed.push(Removed { item, kind, rule }),
+            Err(rule) => removed.push(Removed { item, kind, anchor, rule }),
             Ok(Passed { value, .. }) => {
                 let is_upsell = kind == OfferKind::Upsell;
                 let category = items.get(item).category;
@@ -324,7 +324,12 @@ fn note_clashes(model: &Model, collected: &mut Collected, choices: &mut [Choice]
 }
 
 /// Notes what kept each choice out that the slate does not hold.
-fn note_losses(choices: &[Choice], search: &SearchMemory, limits: &Limits, removed: &mut Vec<Removed>) {
+fn note_losses(
+    collected: &Collected,
+    choices: &[Choice],
+    (search, limits): (&SearchMemory, &Limits),
+    removed: &mut Vec<Removed>,
+) {
     let chosen = || search.best.iter().map(|&at| &choices[at]);
     for (at, choice) in choices.iter().enumerate() {
         if search.best.contains(&at) {
@@ -346,7 +351,8 @@ fn note_losses(choices: &[Choice], search: &SearchMemory, limits: &Limits, remov
         } else {
             Rule::Outranked
         };
-        removed.push(Removed { item: choice.item, kind: choice.kind, rule });
+        let anchor = collected.candidates[choice.candidate as usize].anchor;
+        removed.push(Removed { item: choice.item, kind: choice.kind, anchor, rule });
     }
 }
 
