@@ -212,6 +212,12 @@ impl Models {
         self.offer_items = Some(items);
     }
 
+    /// What offers need to know of items, where it was added.
+    #[must_use]
+    pub fn offer_items(&self) -> Option<&OfferItems> {
+        self.offer_items.as_ref()
+    }
+
     /// Sets the shop's rules for offers, whose names are those of the items.
     pub fn set_policy(&mut self, policy: Policy) {
         self.settings.policy = policy;

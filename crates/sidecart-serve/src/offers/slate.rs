@@ -106,8 +106,7 @@ impl Scorer {
     /// [`Error::Query`] for a value out of range or a category, brand or attribute that the model
     /// does not have.
     pub fn compile_policy(&self, policy: Policy) -> Result<CompiledPolicy> {
-        let problem = |expected| Error::Query { field: "policy", got: "a policy that does not fit".into(), expected };
-        self.model().compile_policy(policy).map_err(problem)
+        self.model().compile_policy(policy).map_err(|problem| Error::policy(&problem))
     }
 
     /// Answers a question with a slate. No allocation once `scratch` is warm; the scratch of another

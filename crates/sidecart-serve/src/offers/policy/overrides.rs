@@ -36,7 +36,7 @@ impl Policy {
         let mut merged = serde_json::to_value(self).map_err(|error| problem(error.to_string()))?;
         merge(&mut merged, &change.0, "");
         let policy: Self = serde_json::from_value(merged).map_err(|error| problem(error.to_string()))?;
-        policy.check().map_err(problem)?;
+        policy.check().map_err(|problem| Error::policy(&problem))?;
         Ok(policy)
     }
 }

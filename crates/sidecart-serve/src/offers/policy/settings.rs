@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sidecart_core::{Clock, IdTable};
 
-use super::super::Objective;
-use super::{Caps, Exclusions, Filter, PriceRatios, Promotion, SlowMovers, TouchpointTable};
+use super::super::{Objective, OfferItems};
+use super::{
+    Caps, CompiledPolicy, Exclusions, Filter, PolicyNames, PriceRatios, Promotion, SlowMovers, TouchpointTable,
+};
+use crate::error::Error;
 
 /// Most offers of one slate.
 pub const MAX_OFFERS_PER_REQUEST: u32 = 12;
@@ -121,6 +125,25 @@ pub(super) fn whole(name: &str, value: u32, low: u32, high: u32) -> Result<(), S
 }
 
 impl Policy {
+    /// Looks every name up in what a model will know, before there is one. Gives those that it does
+    /// not know and that have no effect: items, segments and values of filters, which come and go.
+    ///
+    /// # Errors
+    /// [`Error::Query`] for a value out of range or a category, brand or attribute that there is not.
+    pub fn unknown_names(
+        &self,
+        ids: &IdTable,
+        items: &OfferItems,
+        segments: &[String],
+        clock: Clock,
+    ) -> crate::Result<Vec<String>> {
+        let names = PolicyNames { ids, items, segments, clock };
+        match CompiledPolicy::new(self.clone(), names) {
+            Ok(compiled) => Ok(compiled.unknown().to_vec()),
+            Err(problem) => Err(Error::policy(&problem)),
+        }
+    }
+
     /// Checks every range, and that filters and promotions are whole.
     ///
     /// # Errors
