@@ -9,6 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sidecart::core::{Customer, EventLog, ExternalIdRef, ItemId, Time};
+use sidecart::serve::offers::{Caps, Objective, OffersQuery, Policy, SessionEvent, SessionState, Touchpoint};
 use sidecart::serve::ranker::Situation;
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::{CustomerReader, Mode, Query, Source};
@@ -139,4 +140,58 @@ fn upgrades_allocate_nothing_once_warm() {
     }
     assert!(n_offers > 1_000, "the queries are answered: {n_offers}");
     assert!(wrong.is_empty(), "allocations by query: {:?}", &wrong[..wrong.len().min(5)]);
+}
+
+#[test]
+fn slates_allocate_nothing_once_warm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, scorer) = support::small_model(folder.path());
+    let find = |id: &str| scorer.model().items().find_text(id).map(ItemId).unwrap();
+    let popular: Vec<ItemId> = scorer.model().popular().iter().map(|&i| ItemId(i)).collect();
+    let mut baskets = vec![vec![find("phone-s22")], vec![find("car-suv")], vec![find("phone-s22"), find("car-suv")]];
+    baskets.extend((0..20).map(|i| popular[i..i + 1 + i % 9].to_vec()));
+    let mut reader = CustomerReader::default();
+    let customers: Vec<Customer> = (shop.customers.iter().step_by(30))
+        .map(|customer| {
+            let mut read = Customer::default();
+            scorer.load_customer(ExternalIdRef::Text(&customer.id), None, &mut reader, &mut read).unwrap();
+            read
+        })
+        .collect();
+    let mut policy = Policy { offers_per_request: 8, objective: Objective::Margin, ..Policy::default() };
+    policy.caps = Caps { cross_sell: 6, upsell: 2, add_on: 2, per_category: 1 };
+    policy.slow_movers.boost = 1.0;
+    policy.popularity_penalty = 0.3;
+    let policy = scorer.compile_policy(policy).unwrap();
+    let declined = [SessionEvent { item: find("case-s22"), time: scorer.trained_through() }];
+    let mut scratch = scorer.offers_scratch();
+    let (mut wrong, mut kinds) = (Vec::new(), [0; 3]);
+    for pass in 0..3 {
+        for policy in [None, Some(&policy)] {
+            for touchpoint in [None, Some(Touchpoint::Checkout), Some(Touchpoint::Home)] {
+                for basket in &baskets {
+                    for customer in customers.iter().map(Some).chain([None]) {
+                        let query = OffersQuery {
+                            basket,
+                            customer,
+                            touchpoint,
+                            policy,
+                            time: Time(scorer.trained_through().0 + 1),
+                            session: SessionState { shown: &declined, declined: &declined },
+                            ..OffersQuery::default()
+                        };
+                        let before = allocations();
+                        let slate = scorer.offers(&query, &mut scratch).unwrap();
+                        let n = allocations() - before;
+                        slate.offers.iter().for_each(|offer| kinds[offer.kind as usize] += 1);
+                        if pass == 2 && n > 0 {
+                            wrong.push((touchpoint, basket.len(), n));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(kinds.iter().all(|&n| n > 100), "every kind is offered: {kinds:?}");
+    assert!(wrong.is_empty(), "{} allocate: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
 }

@@ -129,8 +129,31 @@ pub(crate) enum KindArg {
     CrossSell,
     /// A dearer version of the basket's last item that has one
     Upsell,
-    /// Both: something to add, then dearer versions, up to K of each
+    /// What belongs to an item of the basket, such as a warranty
+    AddOn,
+    /// Something to add, then dearer versions, up to K of each; with --touchpoint one slate of all kinds
     Any,
+}
+
+/// Touchpoints of the journey.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum TouchpointArg {
+    /// The door of the shop
+    Home,
+    /// A list of items
+    Category,
+    /// The page of an item
+    Product,
+    /// The cart
+    Cart,
+    /// The checkout
+    Checkout,
+    /// After the order
+    #[value(alias = "post-purchase")]
+    PostPurchase,
+    /// A message
+    Email,
 }
 
 /// What can be measured; each kind has a protocol of its own.
@@ -208,10 +231,14 @@ pub(crate) struct RecommendArgs {
     /// What to offer
     #[arg(long, value_enum, default_value_t = KindArg::CrossSell)]
     pub(crate) kind: KindArg,
+    /// Where on the way to a purchase: the policy of the model says which kinds are offered there. A
+    /// file of queries may say it in a column touchpoint
+    #[arg(long, value_enum, value_name = "T")]
+    pub(crate) touchpoint: Option<TouchpointArg>,
     /// Complete the basket, or show only what is new to the customer
     #[arg(long, value_enum, default_value_t = ModeArg::Completion)]
     pub(crate) mode: ModeArg,
-    /// One part of the model alone; with --kind any only default
+    /// One part of the model alone; with --kind any and add-on only default
     #[arg(long, value_enum, default_value_t = UsingArg::Default)]
     pub(crate) using: UsingArg,
     /// Items that may not come back, separated by commas
@@ -228,7 +255,7 @@ pub(crate) struct RecommendArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Answer a Parquet file of queries: query_id, items (lists) and, where known, customer_id,
-    /// timestamp and store_id; for upsell also segment
+    /// timestamp, store_id and touchpoint; for upsell also segment
     #[arg(long, value_name = "FILE", requires = "output", conflicts_with_all = ["basket", "customer", "at"])]
     pub(crate) queries: Option<PathBuf>,
     /// Parquet file for the answers, one row an offer

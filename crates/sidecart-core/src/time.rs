@@ -46,6 +46,36 @@ impl Clock {
         matches!(self, Self::Calendar | Self::Days)
     }
 
+    /// Reads a time in the form that [`show`](Self::show) gives it; `None` where it has another one, and
+    /// for [`Clock::None`].
+    ///
+    /// ```
+    /// use sidecart_core::{Clock, MICROS_PER_DAY, Time};
+    ///
+    /// assert_eq!(Clock::Days.parse("3"), Some(Time(3 * MICROS_PER_DAY)));
+    /// assert_eq!(Clock::Calendar.parse("1970-01-02"), Some(Time(MICROS_PER_DAY)));
+    /// ```
+    #[must_use]
+    pub fn parse(self, text: &str) -> Option<Time> {
+        match self {
+            Self::Calendar => Time::parse(text),
+            Self::Days => text.trim().parse::<i64>().ok()?.checked_mul(MICROS_PER_DAY).map(Time),
+            Self::Order => text.trim().parse().ok().map(Time),
+            Self::None => None,
+        }
+    }
+
+    /// What a time looks like, in words.
+    #[must_use]
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Calendar => "a date such as 2025-06-30 or 2025-06-30T12:00:00",
+            Self::Days => "a day number",
+            Self::Order => "an order number",
+            Self::None => "nothing: the history has no times",
+        }
+    }
+
     /// A time in the form people read: a date, a day number, an order number.
     #[must_use]
     pub fn show(self, time: Time) -> String {

@@ -57,6 +57,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with a policy, from words such as `key = got: expected ..`.
+    pub(crate) fn policy(problem: &str) -> Self {
+        let (key_and_got, expected) = problem.split_once(": ").unwrap_or(("", problem));
+        let expected = expected.strip_prefix("expected ").unwrap_or(expected).to_owned();
+        Self::Query { field: "policy", got: key_and_got.to_owned(), expected }
+    }
+
     /// Who has to act.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

@@ -5,6 +5,7 @@ use sidecart_core::{Clock, IdTable, ItemId, TextTable};
 use sidecart_kernels::{QuantisedRows, RowBias, ScanIndex, prefetch_read};
 
 use crate::error::{Error, Result};
+use crate::offers::{CompiledPolicy, OfferItems, Policy, PolicyNames};
 use crate::ranker::RankerModel;
 use crate::sections as names;
 use crate::settings::{MixtureWeights, ServingSettings};
@@ -89,6 +90,8 @@ pub struct Model {
     baskets: Option<BasketTables>,
     upsell: Option<UpsellModel>,
     ranker: Option<RankerModel>,
+    offer_items: OfferItems,
+    policy: CompiledPolicy,
     /// Logarithm of the inverse share of baskets that hold each item, above 0.
     pub(crate) rarity: Vec<f32>,
     /// Square roots of `rarity`.
@@ -283,6 +286,15 @@ impl Model {
             .transpose()?;
         let upsell = UpsellModel::read(&container, settings.upsell.as_ref(), clock, n_items)?;
         let ranker = RankerModel::read(&container, settings.ranker.as_ref(), n_items)?;
+        let offer_items = OfferItems::read(&container, upsell.as_ref().map(|upsell| &upsell.ladders), n_items)?;
+        let names = PolicyNames {
+            ids: &items,
+            items: &offer_items,
+            segments: upsell.as_ref().map_or(&[], |upsell| &upsell.settings.segments),
+            clock,
+        };
+        let policy = CompiledPolicy::new(settings.policy.clone(), names)
+            .map_err(|problem| Error::Settings { problem: format!("policy.{problem}") })?;
         let n_training = settings.n_baskets.max(1) as f64;
         let rarity: Vec<f32> = container
             .get(&item_baskets)
@@ -307,6 +319,8 @@ impl Model {
             baskets,
             upsell,
             ranker,
+            offer_items,
+            policy,
             rarity,
             rarity_roots,
         })
@@ -439,6 +453,25 @@ impl Model {
     #[must_use]
     pub fn ranker(&self) -> Option<&RankerModel> {
         self.ranker.as_ref()
+    }
+
+    /// What is known of items for offers.
+    #[must_use]
+    pub fn offer_items(&self) -> &OfferItems {
+        &self.offer_items
+    }
+
+    /// The shop's rules for offers.
+    #[must_use]
+    pub fn policy(&self) -> &CompiledPolicy {
+        &self.policy
+    }
+
+    /// Looks the names of another policy up; says in words what is wrong with it.
+    pub(crate) fn compile_policy(&self, policy: Policy) -> Result<CompiledPolicy, String> {
+        let segments = self.upsell.as_ref().map_or(&[][..], |upsell| &upsell.settings.segments);
+        let names = PolicyNames { ids: &self.items, items: &self.offer_items, segments, clock: self.clock };
+        CompiledPolicy::new(policy, names)
     }
 
     pub(crate) fn set_weights(&mut self, weights: MixtureWeights) {

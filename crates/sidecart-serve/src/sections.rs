@@ -149,3 +149,31 @@ pub const RANKER_SIZES: &str = "ranker.sizes";
 /// f32 `[2, n_features]` (means, inverse scales), `.neural.weights.LAYER` f32 `[n_out, n_in]` and
 /// `.neural.biases.LAYER` f32 `[n_out]`.
 pub const RANKERS: &str = "ranker.models";
+
+/// By item: shelf price (0 = unknown) and margin (-2^63 = unknown) in 1/10000, i64 `[n_items, 2]`.
+pub const OFFER_MONEY: &str = "offers.items.money";
+/// By item: pieces in stock in thousandths, -1 = not counted, i64 `[n_items]`.
+pub const OFFER_STOCK: &str = "offers.items.stock";
+/// By item: when it was first sold, -2^63 = unknown, i64 `[n_items]`.
+pub const OFFER_FIRST_SOLD: &str = "offers.items.first_sold";
+/// By item: pieces sold a day lately, -1 = unknown, f32 `[n_items]`.
+pub const OFFER_SOLD_PER_DAY: &str = "offers.items.sold_per_day";
+/// By item: finest category and brand (4294967295 = none), u32 `[n_items, 2]`.
+pub const OFFER_GROUPS: &str = "offers.items.groups";
+/// Labels of the categories (prefix of a text table).
+pub const OFFER_CATEGORIES: &str = "offers.categories";
+/// By category: the one above it (4294967295 = none), which stands before it, u32 `[n_categories]`.
+pub const OFFER_CATEGORY_PARENTS: &str = "offers.categories.parents";
+/// Names of the brands (prefix of a text table).
+pub const OFFER_BRANDS: &str = "offers.brands";
+/// Add-on, form of the host (0 = item, 1 = category) and host, rising, u32 `[n, 3]`.
+pub const OFFER_HOSTS: &str = "offers.hosts";
+/// Names of the attributes (prefix of a text table).
+pub const OFFER_ATTRIBUTES: &str = "offers.attributes";
+/// By attribute: 0 = numbers, 1 = texts, u32 `[n_attributes]`.
+pub const OFFER_ATTRIBUTE_FORMS: &str = "offers.attributes.forms";
+/// By attribute and item: the bits of a double, or the position of a text; 2^64 - 1 = unknown, u64
+/// `[n_attributes, n_items]`.
+pub const OFFER_ATTRIBUTE_VALUES: &str = "offers.attributes.values";
+/// The distinct texts, rising (prefix of a text table).
+pub const OFFER_ATTRIBUTE_TEXTS: &str = "offers.attributes.texts";

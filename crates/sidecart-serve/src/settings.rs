@@ -173,6 +173,9 @@ pub struct ServingSettings {
     /// The learned ranker; `None` where the model has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<crate::ranker::RankerSettings>,
+    /// The shop's rules for offers.
+    #[serde(default)]
+    pub policy: crate::offers::Policy,
 }
 
 impl ServingSettings {
@@ -214,6 +217,7 @@ impl Default for ServingSettings {
             probabilities: None,
             upsell: None,
             ranker: None,
+            policy: crate::offers::Policy::default(),
         }
     }
 }

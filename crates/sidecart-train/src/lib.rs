@@ -21,6 +21,7 @@ pub mod logistic;
 pub mod mixture;
 mod models;
 pub mod neighbours;
+pub mod offers;
 mod own;
 mod params;
 mod probability;

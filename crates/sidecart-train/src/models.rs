@@ -3,6 +3,7 @@
 use sidecart_artifact::{Container, ContainerWriter, write_id_table, write_texts};
 use sidecart_core::{Clock, ItemId, MICROS_PER_DAY, Progress, Time, mix64};
 use sidecart_data::Ledger;
+use sidecart_serve::offers::{OfferItems, Policy};
 use sidecart_serve::ranker::RankerModel;
 use sidecart_serve::{MixtureWeights, OfferProbability, Scorer, ServingSettings, sections};
 
@@ -36,6 +37,7 @@ pub struct Models {
     baskets: Option<KeptBaskets>,
     settings: ServingSettings,
     ranker: Option<RankerModel>,
+    offer_items: Option<OfferItems>,
 }
 
 /// Learns every model from a ledger whose items are those of the catalogue.
@@ -123,6 +125,7 @@ pub fn fit(
         baskets,
         settings,
         ranker: None,
+        offer_items: None,
     })
 }
 
@@ -191,6 +194,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         probabilities: None,
         upsell: None,
         ranker: None,
+        policy: Policy::default(),
     }
 }
 
@@ -215,6 +219,22 @@ impl Models {
     pub fn set_ranker(&mut self, ranker: RankerModel) {
         self.settings.ranker = Some(ranker.settings);
         self.ranker = Some(ranker);
+    }
+
+    /// Adds what offers need to know of items.
+    pub fn set_offer_items(&mut self, items: OfferItems) {
+        self.offer_items = Some(items);
+    }
+
+    /// What offers need to know of items, where it was added.
+    #[must_use]
+    pub fn offer_items(&self) -> Option<&OfferItems> {
+        self.offer_items.as_ref()
+    }
+
+    /// Sets the shop's rules for offers, whose names are those of the items.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.settings.policy = policy;
     }
 
     /// Replaces the weights of the mixture.
@@ -325,6 +345,9 @@ impl Models {
         }
         if let Some(ranker) = &self.ranker {
             ranker.write(&mut writer)?;
+        }
+        if let Some(items) = &self.offer_items {
+            items.write(&mut writer)?;
         }
         Ok(writer)
     }

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::hold_out::{HoldOutSpec, customer_histories, hold_out, stored_history};
 use crate::mixture::{self, Tuning};
 use crate::models::{self, Models};
+use crate::offers;
 use crate::params::ModelParams;
 use crate::probability::{self, ProbabilityTuning};
 use crate::ranker::{self, Fold, RankerLearner, RankerTuning, RankingCases};
@@ -97,6 +98,7 @@ pub fn train_with(
         }
     };
     let mut models = models::fit(ledger, catalogue, params, seed, progress)?;
+    models.set_offer_items(offers::items(ledger, catalogue, progress)?);
     if let Some(tuning) = &tuning {
         models.set_weights(tuning.weights);
     }

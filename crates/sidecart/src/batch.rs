@@ -6,11 +6,13 @@ use rayon::prelude::*;
 use sidecart_core::{ItemId, Progress};
 use sidecart_data::{Answer as AnswerRow, AnswerWriter, Query as FileQuery};
 use sidecart_serve::Scorer;
+use sidecart_serve::offers::OfferKinds;
 use sidecart_serve::upsell::PropensityModel;
 
-use crate::checked_queries::{excluded_items, read_checked_queries};
+use crate::checked_queries::{excluded_items, read_checked_queries, touchpoint_of};
 use crate::cross_sell_batch::{BatchOptions, CROSS_SELL, CrossSellSession};
 use crate::error::Result;
+use crate::slate_batch::{ADD_ON, SlateSession};
 use crate::upsell_batch::{UPSELL, UpsellOptions, UpsellSession};
 use crate::upsell_context::{UpsellContext, check_segments};
 
@@ -39,6 +41,9 @@ pub struct BatchSummary {
 
 impl BatchSummary {
     fn add(&mut self, answer: &Answered, k: usize) {
+        if answer.rows.is_empty() {
+            return;
+        }
         let n_offers = answer.rows.iter().filter(|row| row.item.is_some()).count();
         self.n_queries += 1;
         self.n_offers += n_offers;
@@ -65,10 +70,23 @@ impl BatchSummary {
 /// The answer of one kind to one query before it is written.
 pub(crate) struct Answered {
     pub(crate) kind: &'static str,
-    /// The offers in order, or one row without an item that says why there is none.
+    /// The offers in order, or one row without an item that says why there is none; empty where the kind
+    /// was not asked for.
     pub(crate) rows: Vec<Row>,
     pub(crate) n_unknown_items: usize,
     pub(crate) store_is_unknown: bool,
+}
+
+impl Answered {
+    /// Of a kind that was not asked for.
+    pub(crate) fn nothing(kind: &'static str) -> Self {
+        Self { kind, rows: Vec::new(), n_unknown_items: 0, store_is_unknown: false }
+    }
+
+    /// Nothing to offer, for a reason.
+    pub(crate) fn refused(kind: &'static str, reason: String) -> Self {
+        Self { rows: vec![Row { reason, ..Row::default() }], ..Self::nothing(kind) }
+    }
 }
 
 /// A row of an answer.
@@ -84,10 +102,12 @@ pub(crate) struct Row {
 }
 
 /// Answers every query of a Parquet file with something to add and with upgrades into another, in
-/// query order, then cross-sell before upsell, then rank; the column `kind` says which. A query
-/// has up to `k` offers of each kind, or one row of rank 0 in their place that says why.
+/// query order, then cross-sell before upsell before add-ons, then rank; the column `kind` says
+/// which. A query has up to `k` offers of each kind, or one row of rank 0 in their place that says
+/// why. A query with a touchpoint is answered with a slate under the model's policy, one without has
+/// no add-ons.
 ///
-/// Returns what was done for cross-sell and for upsell.
+/// Returns what was done for cross-sell, upsell and add-ons.
 ///
 /// # Errors
 /// Those of [`recommend_batch`](crate::recommend_batch) and [`upsell_batch`](crate::upsell_batch).
@@ -99,19 +119,23 @@ pub fn any_batch(
     options: &BatchOptions,
     propensity: PropensityModel,
     progress: &dyn Progress,
-) -> Result<[BatchSummary; 2]> {
+) -> Result<[BatchSummary; 3]> {
     let model = scorer.upsell()?;
     let batch = read_checked_queries(scorer, queries, options.time_unit)?;
     check_segments(model, queries, &batch.queries)?;
     let exclude = excluded_items(scorer, &options.exclude, progress);
-    let BatchOptions { k, mode, time_unit, .. } = *options;
-    let upsell = UpsellOptions { k, mode, using: propensity, exclude: options.exclude.clone(), time_unit };
+    let BatchOptions { k, mode, time_unit, touchpoint, .. } = *options;
+    let upsell = UpsellOptions { k, mode, using: propensity, exclude: options.exclude.clone(), time_unit, touchpoint };
     let summaries = answer_file(scorer, &batch.queries, output, k, progress, || {
         let mut add = CrossSellSession::new(scorer, context.log(), &exclude, options);
         let mut upgrade = UpsellSession::new(scorer, model, context, &exclude, &upsell);
-        move |query: &FileQuery| Ok([add.answer(query)?, upgrade.answer(query)?])
+        let mut slate = SlateSession::new(scorer, context, &exclude, options);
+        move |query: &FileQuery| match touchpoint_of(query, touchpoint)? {
+            Some(touchpoint) => slate.answer(query, Some(touchpoint), OfferKinds::ALL),
+            None => Ok([add.answer(query)?, upgrade.answer(query)?, Answered::nothing(ADD_ON)]),
+        }
     })?;
-    for (summary, kind) in summaries.iter().zip([CROSS_SELL, UPSELL]) {
+    for (summary, kind) in summaries.iter().zip([CROSS_SELL, UPSELL, ADD_ON]) {
         summary.note(kind, k, progress);
     }
     Ok(summaries)

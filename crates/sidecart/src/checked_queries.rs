@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sidecart_core::{Clock, ItemId, Progress};
 use sidecart_data::config::TimeUnit;
-use sidecart_data::{QueryBatch, read_queries};
+use sidecart_data::{Query as FileQuery, QueryBatch, read_queries};
 use sidecart_serve::Scorer;
+use sidecart_serve::offers::Touchpoint;
 
 use crate::error::{Error, Result};
 
@@ -22,12 +23,29 @@ pub(crate) fn read_checked_queries(scorer: &Scorer, path: &Path, time_unit: Time
     if let (Some(id), Some(expected)) = (customer, scorer.customer_kind()) {
         same_form(path, "customer ids", &id.as_ref().kind(), &expected)?;
     }
+    for query in &batch.queries {
+        touchpoint_of(query, None)?;
+    }
     // Without times on one side there is nothing to compare.
     let (got, expected) = (batch.clock, scorer.model().clock());
     if got != Clock::None && expected != Clock::None {
         same_form(path, "times", &got.name(), &expected.name())?;
     }
     Ok(batch)
+}
+
+/// The touchpoint of a query, else the given one.
+///
+/// # Errors
+/// [`Error::Setting`] with the names there are.
+pub(crate) fn touchpoint_of(query: &FileQuery, given: Option<Touchpoint>) -> Result<Option<Touchpoint>> {
+    let Some(name) = &query.touchpoint else { return Ok(given) };
+    let names: Vec<&str> = Touchpoint::ALL.iter().map(|touchpoint| touchpoint.name()).collect();
+    Touchpoint::from_name(name).map(Some).ok_or_else(|| Error::Setting {
+        key: format!("touchpoint of query {}", query.query_id),
+        got: name.clone(),
+        expected: format!("one of {}", names.join(", ")),
+    })
 }
 
 /// Refuses a file whose times or ids have another form than the model's: nothing would match.

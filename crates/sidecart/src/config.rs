@@ -10,6 +10,7 @@ use sidecart_core::{Clock, Time};
 use sidecart_data::Ledger;
 use sidecart_data::config::{Paths, PurchasesConfig, SideTableConfig};
 use sidecart_eval::{EvaluateParams, HideOneParams};
+use sidecart_serve::offers::Policy;
 use sidecart_train::ModelParams;
 use sidecart_train::segments::{LearnedParams, SegmentSpec};
 use sidecart_train::upsell::UpsellParams;
@@ -52,6 +53,8 @@ pub struct Config {
     pub upsell: UpsellParams,
     /// How accuracy is measured.
     pub evaluate: EvaluateConfig,
+    /// The shop's rules for offers.
+    pub policy: Policy,
 }
 
 impl Default for Config {
@@ -66,6 +69,7 @@ impl Default for Config {
             models: ModelParams::default(),
             upsell: UpsellParams::default(),
             evaluate: EvaluateConfig::default(),
+            policy: Policy::default(),
         }
     }
 }
@@ -246,23 +250,13 @@ impl EvaluateConfig {
 /// Reads a time in the form a clock shows it.
 #[must_use]
 pub fn parse_time(text: &str, clock: Clock) -> Option<Time> {
-    match clock {
-        Clock::Calendar => Time::parse(text),
-        Clock::Days => text.trim().parse::<i64>().ok()?.checked_mul(sidecart_core::MICROS_PER_DAY).map(Time),
-        Clock::Order => text.trim().parse().ok().map(Time),
-        Clock::None => None,
-    }
+    clock.parse(text)
 }
 
 /// What a time of a clock looks like.
 #[must_use]
 pub fn expected_time(clock: Clock) -> &'static str {
-    match clock {
-        Clock::Calendar => "a date such as 2025-06-30 or 2025-06-30T12:00:00",
-        Clock::Days => "a day number",
-        Clock::Order => "an order number",
-        Clock::None => "nothing: the history has no times",
-    }
+    clock.expected()
 }
 
 impl Config {
@@ -322,6 +316,11 @@ impl Config {
         let setting = |key: &str, got: String, expected: &str| {
             Err(Error::Setting { key: key.into(), got, expected: expected.into() })
         };
+        if let Err(problem) = self.policy.check() {
+            let (key, rest) = problem.split_once(" = ").unwrap_or(("", &problem));
+            let (got, expected) = rest.split_once(": expected ").unwrap_or(("", rest));
+            return setting(format!("policy.{key}").trim_end_matches('.'), got.into(), expected);
+        }
         let e = &self.evaluate;
         if !(0.001..=0.9).contains(&e.test_share) {
             return setting("evaluate.test_share", e.test_share.to_string(), "a number from 0.001 to 0.9");

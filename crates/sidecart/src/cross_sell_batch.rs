@@ -5,11 +5,13 @@ use std::path::Path;
 use sidecart_core::{Customer, EventLog, ItemId, Progress, Time};
 use sidecart_data::Query as FileQuery;
 use sidecart_data::config::TimeUnit;
+use sidecart_serve::offers::{OfferKind, Touchpoint};
 use sidecart_serve::{CustomerReader, Mode, Query, Scorer, Scratch, Source, StandIn};
 
 use crate::batch::{Answered, BatchSummary, Row, answer_file};
 use crate::checked_queries::{excluded_items, read_checked_queries};
 use crate::error::Result;
+use crate::slate_batch::refused_here;
 
 /// The kind of an offer to add something.
 pub const CROSS_SELL: &str = "cross-sell";
@@ -27,6 +29,8 @@ pub struct BatchOptions {
     pub exclude: Vec<String>,
     /// What an integer time counts.
     pub time_unit: TimeUnit,
+    /// Where queries are asked that do not say it.
+    pub touchpoint: Option<Touchpoint>,
 }
 
 /// The time at which a query without one is asked: just after the end of training.
@@ -93,6 +97,9 @@ impl<'a> CrossSellSession<'a> {
     }
 
     pub(crate) fn answer(&mut self, query: &FileQuery) -> Result<Answered> {
+        if let Some(refused) = refused_here(self.scorer, query, self.options.touchpoint, OfferKind::CrossSell)? {
+            return Ok(refused);
+        }
         let model = self.scorer.model();
         let basket: Vec<ItemId> =
             query.items.iter().filter_map(|id| model.items().find(id.as_ref()).map(ItemId)).collect();

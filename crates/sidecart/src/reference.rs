@@ -20,6 +20,8 @@ const fn key(key: &'static str, default: &'static str, range: &'static str, mean
 const WEIGHTS_RANGE: &str = "eight numbers >= 0, not all 0: neighbours, neighbours_max, baskets, embeddings, \
                              own_frequency, own_together, popular, ease";
 
+const KINDS_RANGE: &str = "a list of cross-sell, upsell, add-on";
+
 /// Every key with default, range and meaning, section by section. A test compares it with the
 /// configuration itself.
 pub const REFERENCE: &[Key] = &[
@@ -397,6 +399,105 @@ pub const REFERENCE: &[Key] = &[
     key("evaluate.max_cold_cases", "2000", ">= 0 baskets", "most cases that hide such an item, a slice of their own"),
     key("evaluate.head_items", "1000", ">= 1 item", "items outside this many most popular ones are the tail"),
     key("evaluate.resamples", "1000", ">= 100", "bootstrap resamples behind the intervals"),
+    key("policy.objective", "\"relevance\"", "relevance, units, revenue, margin", "what the value of an offer counts"),
+    key(
+        "policy.gain_exponent",
+        "0.5",
+        "0 to 2",
+        "exponent of the gain in the value: 0 most probable first, 1 most expected money first",
+    ),
+    key(
+        "policy.margin_rate",
+        "0.3",
+        "0 to 1 of the price",
+        "margin of every item where the shop says no margin at all",
+    ),
+    key("policy.min_relevance", "0.0", "0 to 1", "least probability of an offer; nothing lifts one over it"),
+    key(
+        "policy.fallback",
+        "\"when-empty\"",
+        "never, when-empty, fill-up",
+        "whether best sellers stand in where the model has no answer, or fill short ones up",
+    ),
+    key("policy.offers_per_request", "4", "0 to 12 offers", "most offers of a slate"),
+    key("policy.offers_per_session", "24", "0 to 100000 offers", "most offers that one session sees"),
+    key(
+        "policy.cool_down_days",
+        "7.0",
+        "0 to 3650 days",
+        "how long a declined item rests; for the session where times are no days",
+    ),
+    key("policy.declines_before_cool_down", "1", "1 to 100 declines", "declines after which an item rests"),
+    key("policy.diversity", "0.1", "0 to 1", "share of its value that each further offer of one top category loses"),
+    key(
+        "policy.popularity_penalty",
+        "0.0",
+        "0 to 2",
+        "values are divided by (1 + customers)^this, so that best sellers step back",
+    ),
+    key(
+        "policy.max_price_ratio.upsell",
+        "3.0",
+        "1 to 1000",
+        "shelf price of a dearer version over the item it replaces",
+    ),
+    key(
+        "policy.max_price_ratio.cross_sell",
+        "",
+        "0.01 to 1000",
+        "shelf price of something to add over the dearest basket item",
+    ),
+    key("policy.max_price_ratio.basket", "", "0.01 to 1000", "what an offer adds over the basket's total"),
+    key("policy.touchpoints.home", "[\"upsell\"]", KINDS_RANGE, "kinds offered at the door"),
+    key("policy.touchpoints.category", "[\"upsell\"]", KINDS_RANGE, "kinds offered on a list of items"),
+    key(
+        "policy.touchpoints.product",
+        "[\"cross-sell\", \"upsell\", \"add-on\"]",
+        KINDS_RANGE,
+        "kinds offered on the page of an item",
+    ),
+    key(
+        "policy.touchpoints.cart",
+        "[\"cross-sell\", \"upsell\", \"add-on\"]",
+        KINDS_RANGE,
+        "kinds offered in the cart",
+    ),
+    key("policy.touchpoints.checkout", "[\"cross-sell\", \"add-on\"]", KINDS_RANGE, "kinds offered at the checkout"),
+    key("policy.touchpoints.post_purchase", "[\"cross-sell\"]", KINDS_RANGE, "kinds offered after the order"),
+    key("policy.touchpoints.email", "[\"cross-sell\"]", KINDS_RANGE, "kinds offered in a message"),
+    key("policy.caps.cross_sell", "3", "0 to 12 offers", "most things to add in a slate"),
+    key("policy.caps.upsell", "1", "0 to 12 offers", "most dearer versions"),
+    key("policy.caps.add_on", "1", "0 to 12 offers", "most add-ons"),
+    key("policy.caps.per_category", "2", "1 to 12 offers", "most offers of one finest category"),
+    key("policy.exclude.items", "[]", "a list of item ids", "items that are never offered"),
+    key(
+        "policy.exclude.categories",
+        "[]",
+        "a list of labels, or of labels joined by ` > ` from the top",
+        "categories that are never offered, with those below them",
+    ),
+    key("policy.exclude.brands", "[]", "a list of brands", "brands that are never offered"),
+    key("policy.slow_movers.boost", "0.0", "0 to 10", "share by which the value of slow stock grows"),
+    key("policy.slow_movers.days_of_cover", "90.0", "1 to 36500 days", "stock that lasts longer is slow"),
+    key("policy.slow_movers.min_age_days", "60.0", "0 to 36500 days", "items first sold later are new, not slow"),
+    key(
+        "policy.price_sensitivity",
+        "{}",
+        "segment = 0 to 1",
+        "share of its value and probability that an upgrade loses in a segment",
+    ),
+    key(
+        "policy.filters",
+        "[]",
+        "tables { attribute, op, value or of_anchor = true, kinds }; op is =, !=, <, <=, >, >= or in",
+        "conditions on attributes of the item table, and on price, margin, stock, brand and category",
+    ),
+    key(
+        "policy.promotions",
+        "[]",
+        "tables { item, discount (> 0 to 1), starts_at, ends_at (exclusive), requires_item }",
+        "price cuts for a time",
+    ),
 ];
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use sidecart_artifact::Version;
-use sidecart_core::Progress;
+use sidecart_core::{NoProgress, Progress};
+use sidecart_serve::offers::Policy;
 use sidecart_train::ranker::RankerLearner;
 use sidecart_train::{TrainOptions, Trained};
 
@@ -32,7 +33,22 @@ pub fn train_with(
     let inputs = dataset.upsell_inputs();
     let options = TrainOptions { seed: config.seed, progress, learners };
     let (ledger, catalogue) = (&dataset.ledger, &dataset.catalogue);
-    Ok(sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?)
+    let policy = &config.policy;
+    // A wrong name is said before anything is learned; segments are not known yet.
+    if *policy != Policy::default() {
+        let items = sidecart_train::offers::items(ledger, catalogue, &NoProgress)?;
+        policy.unknown_names(&catalogue.ids, &items, &[], ledger.clock())?;
+    }
+    let mut trained = sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?;
+    let segments = trained.upsell.as_ref().map_or(&[][..], |upsell| &upsell.model.settings.segments);
+    if let Some(items) = trained.models.offer_items() {
+        let unknown = policy.unknown_names(&catalogue.ids, items, segments, ledger.clock())?;
+        if !unknown.is_empty() {
+            progress.note(&format!("[policy] names what the model does not know: {}", unknown.join(", ")));
+        }
+    }
+    trained.models.set_policy(policy.clone());
+    Ok(trained)
 }
 
 /// Writes what was trained as a new version of the model folder `out`.

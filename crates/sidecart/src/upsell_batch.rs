@@ -5,6 +5,7 @@ use std::path::Path;
 use sidecart_core::{Customer, ItemId, Money, Progress};
 use sidecart_data::Query as FileQuery;
 use sidecart_data::config::TimeUnit;
+use sidecart_serve::offers::{OfferKind, Touchpoint};
 use sidecart_serve::upsell::{PropensityModel, UpsellModel, UpsellQuery, UpsellScratch};
 use sidecart_serve::{CustomerReader, Mode, Scorer};
 
@@ -12,6 +13,7 @@ use crate::batch::{Answered, BatchSummary, Row, answer_file};
 use crate::checked_queries::{excluded_items, read_checked_queries};
 use crate::cross_sell_batch::default_time;
 use crate::error::Result;
+use crate::slate_batch::refused_here;
 use crate::upsell_context::{UpsellContext, check_segments, segment_of};
 
 /// The kind of every upgrade.
@@ -30,6 +32,8 @@ pub struct UpsellOptions {
     pub exclude: Vec<String>,
     /// What an integer time counts.
     pub time_unit: TimeUnit,
+    /// Where queries are asked that do not say it.
+    pub touchpoint: Option<Touchpoint>,
 }
 
 /// Answers every query of a Parquet file with upgrades into another, in query order then rank. A
@@ -93,6 +97,9 @@ impl<'a> UpsellSession<'a> {
     }
 
     pub(crate) fn answer(&mut self, query: &FileQuery) -> Result<Answered> {
+        if let Some(refused) = refused_here(self.scorer, query, self.options.touchpoint, OfferKind::Upsell)? {
+            return Ok(refused);
+        }
         let items = self.scorer.model().items();
         let basket: Vec<ItemId> = query.items.iter().filter_map(|id| items.find(id.as_ref()).map(ItemId)).collect();
         let n_unknown_items = query.items.len() - basket.len();

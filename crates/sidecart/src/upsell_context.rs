@@ -41,6 +41,12 @@ impl UpsellContext {
         Ok(Self { log, market, promotions })
     }
 
+    /// Takes purchases made after training alone, for a model without upsell.
+    #[must_use]
+    pub fn from_log(log: Option<EventLog>) -> Self {
+        Self { log, ..Self::default() }
+    }
+
     /// Purchases made after training.
     #[must_use]
     pub fn log(&self) -> Option<&EventLog> {

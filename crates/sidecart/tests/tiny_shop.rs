@@ -107,7 +107,14 @@ fn shop() -> Shop {
 }
 
 fn options(using: Source) -> BatchOptions {
-    BatchOptions { k: 2, mode: Mode::Completion, using, exclude: Vec::new(), time_unit: TimeUnit::Order }
+    BatchOptions {
+        k: 2,
+        mode: Mode::Completion,
+        using,
+        exclude: Vec::new(),
+        time_unit: TimeUnit::Order,
+        touchpoint: None,
+    }
 }
 
 /// A row of an answer file.

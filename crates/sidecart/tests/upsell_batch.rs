@@ -18,7 +18,8 @@ use sidecart::data::demo::{DemoParams, DemoShop};
 use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Mode, Scorer, Source};
 use sidecart::{
-    BatchOptions, Config, Dataset, Error, UpsellContext, UpsellOptions, any_batch, recommend_batch, upsell_batch,
+    BatchOptions, Config, Dataset, Error, UpsellContext, UpsellOptions, add_on_batch, any_batch, recommend_batch,
+    upsell_batch,
 };
 
 const K: usize = 4;
@@ -122,12 +123,20 @@ fn options() -> BatchOptions {
         using: Source::Default,
         exclude: Vec::new(),
         time_unit: TimeUnit::Order,
+        touchpoint: None,
     }
 }
 
 fn upsell_options() -> UpsellOptions {
     let using = PropensityModel::Default;
-    UpsellOptions { k: K, mode: Mode::Completion, using, exclude: Vec::new(), time_unit: TimeUnit::Order }
+    UpsellOptions {
+        k: K,
+        mode: Mode::Completion,
+        using,
+        exclude: Vec::new(),
+        time_unit: TimeUnit::Order,
+        touchpoint: None,
+    }
 }
 
 /// Keeps what is said to people.
@@ -153,7 +162,8 @@ fn any_is_cross_sell_then_upsell_for_each_query() {
     write_queries(&queries, &[(&["phone-s22"], None, None), (&["unheard of"], None, None), (&[], None, None)]);
     let context = UpsellContext::new(&shop.scorer, None, None, &NoProgress).unwrap();
     let default = PropensityModel::Default;
-    let [add, upgrade] = any_batch(&shop.scorer, &queries, &context, &out, &options(), default, &NoProgress).unwrap();
+    let [add, upgrade, add_on] =
+        any_batch(&shop.scorer, &queries, &context, &out, &options(), default, &NoProgress).unwrap();
     let rows = read_rows(&out);
     let order = |row: &Row| (row.query, row.kind.clone(), row.rank);
     assert!(rows.is_sorted_by(|a, b| order(a) < order(b)), "query, then kind, then rank: {rows:?}");
@@ -166,7 +176,7 @@ fn any_is_cross_sell_then_upsell_for_each_query() {
     assert_eq!(read_rows(&out), of("upsell"));
     assert_eq!(alone, upgrade);
 
-    assert_eq!((add.n_queries, upgrade.n_queries), (3, 3));
+    assert_eq!((add.n_queries, upgrade.n_queries, add_on.n_queries), (3, 3, 0), "add-ons need a touchpoint");
     assert_eq!((add.n_unknown_items, upgrade.n_unknown_items), (1, 1));
     assert_eq!((add.n_empty, upgrade.n_empty), (0, 2), "popular items stand in for cross-sell alone");
     let first = rows.iter().find(|row| row.kind == "upsell").unwrap();
@@ -175,6 +185,71 @@ fn any_is_cross_sell_then_upsell_for_each_query() {
     let reasons: Vec<&str> =
         rows.iter().filter(|row| row.kind == "upsell" && row.rank == 0).map(|row| row.reason.as_str()).collect();
     assert_eq!((reasons.len(), reasons[0]), (2, "no item of the basket is known to the model"));
+}
+
+/// Writes queries of one basket each, asked at touchpoints.
+fn write_touchpoints(path: &Path, queries: &[(&str, Option<&str>)]) {
+    let mut items = ListBuilder::new(StringBuilder::new());
+    for query in queries {
+        items.values().append_value(query.0);
+        items.append(true);
+    }
+    let columns: [(&str, ArrayRef); 3] = [
+        ("query_id", Arc::new(Int64Array::from_iter_values(1..=queries.len() as i64))),
+        ("items", Arc::new(items.finish())),
+        ("touchpoint", Arc::new(queries.iter().map(|q| q.1).collect::<StringArray>())),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn concept_17_the_touchpoint_column_is_held_against_the_policy() {
+    let shop = shop();
+    let (queries, out) = (shop.path("touchpoint.parquet"), shop.path("touchpoint-answers.parquet"));
+    let asked = [
+        ("phone-s22-ultra", Some("checkout")),
+        ("phone-s22", Some("home")),
+        ("car-suv", Some("post-purchase")),
+        ("phone-s22", None),
+        ("car-suv", Some("cart")),
+    ];
+    write_touchpoints(&queries, &asked);
+    let context = UpsellContext::new(&shop.scorer, None, None, &NoProgress).unwrap();
+    let offered = |kind: &str| -> Vec<bool> {
+        let rows = read_rows(&out);
+        let of = |query: i64| rows.iter().filter(move |row| row.query == query && row.kind == kind);
+        (1..=asked.len() as i64).map(|query| of(query).any(|row| row.rank > 0)).collect()
+    };
+    let reasons = || read_rows(&out).into_iter().filter(|row| row.rank == 0).map(|row| (row.query, row.reason));
+
+    recommend_batch(&shop.scorer, &queries, None, &out, &options(), &NoProgress).unwrap();
+    assert_eq!(offered("cross-sell"), [true, false, true, true, true], "too early at the door");
+    assert_eq!(reasons().collect::<Vec<_>>(), [(2, "touchpoint".to_owned())]);
+    upsell_batch(&shop.scorer, &queries, &context, &out, &upsell_options(), &NoProgress).unwrap();
+    assert_eq!(offered("upsell")[..4], [false, true, false, true], "too late at the checkout");
+    let late: Vec<_> = reasons().filter(|(_, reason)| reason == "touchpoint").map(|(query, _)| query).collect();
+    assert_eq!(late, [1, 3]);
+    let done = add_on_batch(&shop.scorer, &queries, &context, &out, &options(), &NoProgress).unwrap();
+    assert_eq!(offered("add-on"), [true, false, false, false, true], "not after the order, and never without a host");
+    assert_eq!((done.n_queries, done.n_offers, done.n_empty), (5, 2, 3));
+
+    let default = PropensityModel::Default;
+    let done = any_batch(&shop.scorer, &queries, &context, &out, &options(), default, &NoProgress).unwrap();
+    assert_eq!(done.map(|done| done.n_queries), [5, 5, 4], "add-ons where a touchpoint is named");
+    assert_eq!(offered("cross-sell"), [true, false, true, true, true]);
+    assert!(!offered("upsell")[0] && offered("upsell")[1] && !offered("upsell")[2]);
+    assert!(offered("add-on")[0] && !offered("add-on")[1] && offered("add-on")[4]);
+    for row in read_rows(&out).iter().filter(|row| row.kind == "add-on" && row.rank > 0) {
+        assert!(row.anchor.is_some() && row.propensity.is_none() && row.reason.starts_with("belongs to"), "{row:?}");
+    }
+
+    write_touchpoints(&queries, &[("phone-s22", Some("till"))]);
+    let error = recommend_batch(&shop.scorer, &queries, None, &out, &options(), &NoProgress).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("touchpoint of query 1") && said.contains("home, category, product, cart"), "{said}");
 }
 
 #[test]

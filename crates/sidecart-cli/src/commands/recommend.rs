@@ -1,5 +1,6 @@
 mod asked;
 mod cross_sell;
+mod slate;
 mod upsell;
 
 use std::path::Path;
@@ -10,28 +11,45 @@ use cross_sell::CrossSell;
 use serde_json::{Value, json};
 use sidecart::core::{EventLog, Progress};
 use sidecart::data::config::TimeUnit;
+use sidecart::serve::offers::{OfferKind, OfferKinds, Touchpoint};
 use sidecart::serve::upsell::PropensityModel;
 use sidecart::serve::{Scorer, Source};
 use sidecart::{
-    BatchOptions, BatchSummary, CROSS_SELL, LogSummary, UPSELL, UpsellContext, UpsellOptions, read_event_log,
+    ADD_ON, BatchOptions, BatchSummary, CROSS_SELL, LogSummary, UPSELL, UpsellContext, UpsellOptions, read_event_log,
 };
+use slate::TypedSlate;
 use upsell::Upsell;
 
 use super::{Session, print, propensity_model, source, wrong_using};
-use crate::args::{KindArg, RecommendArgs, TimeUnitArg, UsingArg};
+use crate::args::{KindArg, RecommendArgs, TimeUnitArg, TouchpointArg, UsingArg};
 
 /// What is offered, and what answers.
 enum Kinds {
     CrossSell { using: Source, log: Option<EventLog> },
     Upsell { using: PropensityModel, context: UpsellContext },
     Any { context: UpsellContext },
+    Slate { kinds: OfferKinds, context: UpsellContext },
+}
+
+impl From<TouchpointArg> for Touchpoint {
+    fn from(touchpoint: TouchpointArg) -> Self {
+        match touchpoint {
+            TouchpointArg::Home => Self::Home,
+            TouchpointArg::Category => Self::Category,
+            TouchpointArg::Product => Self::Product,
+            TouchpointArg::Cart => Self::Cart,
+            TouchpointArg::Checkout => Self::Checkout,
+            TouchpointArg::PostPurchase => Self::PostPurchase,
+            TouchpointArg::Email => Self::Email,
+        }
+    }
 }
 
 impl Kinds {
     fn log(&self) -> Option<&EventLog> {
         match self {
             Self::CrossSell { log, .. } => log.as_ref(),
-            Self::Upsell { context, .. } | Self::Any { context } => context.log(),
+            Self::Upsell { context, .. } | Self::Any { context } | Self::Slate { context, .. } => context.log(),
         }
     }
 }
@@ -54,10 +72,17 @@ pub(crate) fn run(session: &Session<'_>, args: &RecommendArgs) -> Result<()> {
     let mut notes = Vec::new();
     let context = |log| -> Result<UpsellContext> {
         let plan = args.promotions.as_deref().map(|path| (path, time_unit));
+        if scorer.model().upsell().is_none() && plan.is_none() {
+            return Ok(UpsellContext::from_log(log));
+        }
         Ok(UpsellContext::new(&scorer, log, plan, &session.progress)?)
     };
     let kinds = match args.kind {
         KindArg::CrossSell => Kinds::CrossSell { using: source(args.using)?, log },
+        KindArg::AddOn => Kinds::Slate { kinds: OfferKind::AddOn.into(), context: context(log)? },
+        KindArg::Any if args.touchpoint.is_some() && args.queries.is_none() => {
+            Kinds::Slate { kinds: OfferKinds::ALL, context: context(log)? }
+        }
         KindArg::Upsell => Kinds::Upsell { using: propensity_model(args.using)?, context: context(log)? },
         KindArg::Any if scorer.model().upsell().is_none() => {
             notes.push("the model has no upsell: cross-sell alone answers".to_owned());
@@ -82,8 +107,8 @@ fn check_using(args: &RecommendArgs) -> Result<()> {
     match args.kind {
         KindArg::CrossSell => source(args.using).map(drop),
         KindArg::Upsell => propensity_model(args.using).map(drop),
-        KindArg::Any if args.using == UsingArg::Default => Ok(()),
-        KindArg::Any => Err(wrong_using(args.using, &["default"])),
+        KindArg::Any | KindArg::AddOn if args.using == UsingArg::Default => Ok(()),
+        KindArg::Any | KindArg::AddOn => Err(wrong_using(args.using, &["default"])),
     }
 }
 
@@ -104,9 +129,52 @@ fn history_text(summary: &LogSummary) -> String {
     )
 }
 
+/// Why a list of one kind stays empty: the policy does not allow the kind at the touchpoint.
+fn refused(args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds) -> Option<(OfferKind, Touchpoint)> {
+    let touchpoint = args.touchpoint.map(Touchpoint::from)?;
+    let kind = match kinds {
+        Kinds::CrossSell { .. } => OfferKind::CrossSell,
+        Kinds::Upsell { .. } => OfferKind::Upsell,
+        Kinds::Any { .. } | Kinds::Slate { .. } => return None,
+    };
+    let allowed = scorer.model().policy().policy().touchpoints.allowed(touchpoint);
+    (!allowed.contains(kind)).then_some((kind, touchpoint))
+}
+
 fn one(session: &Session<'_>, args: &RecommendArgs, scorer: &Scorer, kinds: &Kinds, notes: Vec<String>) -> Result<()> {
     let mut asked = Asked::new(args, scorer, kinds.log())?;
     asked.notes.extend(notes);
+    if let Some((kind, touchpoint)) = refused(args, scorer, kinds) {
+        if args.json {
+            let answer = json!({
+                "version": scorer.manifest().map(|m| m.version.to_string()),
+                "mode": sidecart::serve::Mode::from(args.mode),
+                "touchpoint": touchpoint,
+                "offers": [],
+                "reason": "touchpoint",
+                "notes": asked.notes,
+            });
+            return print(&answer.to_string());
+        }
+        asked.notes.iter().for_each(|note| session.progress.note(note));
+        return print(&format!("no offer: touchpoint (the policy makes no {kind} offers at {touchpoint})"));
+    }
+    if let Kinds::Slate { kinds, context } = kinds {
+        let slate = TypedSlate::ask(args, scorer, context, &mut asked, *kinds)?;
+        if args.json {
+            let mut answer = json!({
+                "version": scorer.manifest().map(|m| m.version.to_string()),
+                "mode": sidecart::serve::Mode::from(args.mode),
+            });
+            let mut offers = Vec::new();
+            slate.add_json(scorer, &mut answer, &mut offers);
+            answer["offers"] = json!(offers);
+            answer["notes"] = json!(asked.notes);
+            return print(&answer.to_string());
+        }
+        asked.notes.iter().for_each(|note| session.progress.note(note));
+        return print(&slate.to_text(scorer, args)?);
+    }
     let add = |asked: &mut Asked, using| CrossSell::ask(args, scorer, asked, using);
     let upgrade = |asked: &mut Asked, context, using| Upsell::ask(args, scorer, context, asked, using);
     let (add, upgrade) = match kinds {
@@ -115,6 +183,7 @@ fn one(session: &Session<'_>, args: &RecommendArgs, scorer: &Scorer, kinds: &Kin
         Kinds::Any { context } => {
             (Some(add(&mut asked, Source::Default)?), Some(upgrade(&mut asked, context, PropensityModel::Default)?))
         }
+        Kinds::Slate { .. } => (None, None),
     };
     if args.json {
         let mut answer = json!({
@@ -153,21 +222,27 @@ fn batch(
 ) -> Result<()> {
     let progress = &session.progress;
     let (k, mode, exclude) = (args.k, args.mode.into(), args.exclude.clone());
+    let touchpoint = args.touchpoint.map(Touchpoint::from);
     let done: Vec<(&str, BatchSummary)> = match kinds {
         Kinds::CrossSell { using, log } => {
-            let options = BatchOptions { k, mode, using: *using, exclude, time_unit };
+            let options = BatchOptions { k, mode, using: *using, exclude, time_unit, touchpoint };
             let done = sidecart::recommend_batch(scorer, queries, log.as_ref(), output, &options, progress)?;
             vec![(CROSS_SELL, done)]
         }
         Kinds::Upsell { using, context } => {
-            let options = UpsellOptions { k, mode, using: *using, exclude, time_unit };
+            let options = UpsellOptions { k, mode, using: *using, exclude, time_unit, touchpoint };
             vec![(UPSELL, sidecart::upsell_batch(scorer, queries, context, output, &options, progress)?)]
         }
         Kinds::Any { context } => {
-            let options = BatchOptions { k, mode, using: Source::Default, exclude, time_unit };
+            let options = BatchOptions { k, mode, using: Source::Default, exclude, time_unit, touchpoint };
             let using = PropensityModel::Default;
             let done = sidecart::any_batch(scorer, queries, context, output, &options, using, progress)?;
-            [CROSS_SELL, UPSELL].into_iter().zip(done).collect()
+            let asked = |(_, done): &(&str, BatchSummary)| done.n_queries > 0;
+            [CROSS_SELL, UPSELL, ADD_ON].into_iter().zip(done).filter(asked).collect()
+        }
+        Kinds::Slate { context, .. } => {
+            let options = BatchOptions { k, mode, using: Source::Default, exclude, time_unit, touchpoint };
+            vec![(ADD_ON, sidecart::add_on_batch(scorer, queries, context, output, &options, progress)?)]
         }
     };
     if args.json {

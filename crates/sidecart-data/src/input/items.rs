@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sidecart_core::{ExternalId, ExternalIdRef, IdTable, Money, TextTable, Time};
+use sidecart_core::{ExternalId, ExternalIdRef, IdKind, IdTable, Money, TextTable, Time};
 
 use super::columns::BadValue;
 use super::side_table::{Column, Kind, SideTable, Values, form_of, known, list, needed};
@@ -71,6 +71,8 @@ pub struct ItemTable {
     pub price: Option<Vec<Option<Money>>>,
     /// Cost per piece (price - margin where only the margin is given).
     pub cost: Option<Vec<Option<Money>>>,
+    /// Margin per piece: the given one, else price - cost.
+    pub margin: Option<Vec<Option<Money>>>,
     /// Pieces in stock; none = without limit.
     pub stock: Option<Vec<Option<f64>>>,
     /// First day of sale.
@@ -79,7 +81,7 @@ pub struct ItemTable {
     pub ladder: Option<Labels>,
     /// The item's place in its ladder.
     pub tier: Option<Vec<Option<f64>>>,
-    /// The item that this one needs.
+    /// The item that this one needs, or the label of the category of which it needs one.
     pub add_on_for: Option<Vec<Option<ExternalId>>>,
     /// Further columns for features and filters.
     pub attributes: Vec<Labels>,
@@ -137,6 +139,7 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
     let attributes = table.take("attributes");
     if let (Some(expected), Some(got)) = (form_of(&ids), add_on_for.as_deref().and_then(form_of))
         && expected != got
+        && !(got == IdKind::Text && name_categories(add_on_for.as_deref().unwrap_or_default(), &categories))
     {
         let path = table.path();
         let (expected, got) = (expected.to_string(), got.to_string());
@@ -177,13 +180,17 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
         table.summary.count(Rule::NoPrice, price.iter().filter(|price| price.is_none()).count() as u64);
     }
     let margin = pick_money(&margin);
-    let cost = match (pick_money(&cost), &price, margin) {
-        (Some(cost), _, _) => Some(cost),
-        (None, Some(price), Some(margin)) => {
-            Some(price.iter().zip(margin).map(|(p, m)| Some(Money(p.as_ref()?.0 - m?.0))).collect())
-        }
-        _ => None,
+    let differences = |from: &[Option<Money>], less: &[Option<Money>]| -> Vec<Option<Money>> {
+        from.iter().zip(less).map(|(from, less)| Some(Money(from.as_ref()?.0 - less.as_ref()?.0))).collect()
     };
+    let cost = pick_money(&cost);
+    let of_cost = cost.as_ref().zip(price.as_ref()).map(|(cost, price)| differences(price, cost));
+    let of_margin = margin.as_ref().zip(price.as_ref()).map(|(margin, price)| differences(price, margin));
+    let margin = match (margin, of_cost) {
+        (Some(given), Some(of_cost)) => Some(given.into_iter().zip(of_cost).map(|(a, b)| a.or(b)).collect()),
+        (given, of_cost) => given.or(of_cost),
+    };
+    let cost = cost.or(of_margin);
     let size = pick_labels("size", &size);
     let size_amount: Option<Vec<_>> =
         size.as_ref().map(|size| (0..order.len()).map(|row| size.get(row).and_then(parse_size)).collect());
@@ -203,6 +210,7 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
         size_amount,
         price,
         cost,
+        margin,
         stock: pick_numbers(&stock),
         first_sold: first_sold.map(|v| order.iter().map(|&row| v[row].map(Time)).collect()),
         ladder: pick_labels("ladder", &ladder),
@@ -211,6 +219,20 @@ pub fn read_items(config: &SideTableConfig) -> Result<(ItemTable, IngestSummary)
         attributes: pick_columns(&attributes),
     };
     Ok((items, table.settle()?))
+}
+
+/// Whether every text is the label of a category, or a path that ends in one.
+fn name_categories(texts: &[Option<ExternalId>], categories: &[Column]) -> bool {
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    for column in categories {
+        if let Values::Labels(labels) = &column.values {
+            known.extend(labels.iter().flatten().map(String::as_str));
+        }
+    }
+    texts.iter().flatten().all(|text| match text.as_ref() {
+        ExternalIdRef::Text(text) => known.contains(text.rsplit(" > ").next().unwrap_or(text)),
+        ExternalIdRef::Int(_) => false,
+    })
 }
 
 /// Good rows in the order of their ids; every row but the first of an id is a bad one.

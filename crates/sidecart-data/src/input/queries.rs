@@ -35,6 +35,8 @@ pub struct Query {
     pub store: Option<ExternalId>,
     /// The customer's segment where the query brings it.
     pub segment: Option<String>,
+    /// Where on the way to a purchase the question is asked, as the file writes it.
+    pub touchpoint: Option<String>,
 }
 
 /// All queries of a file, in file order.
@@ -47,7 +49,7 @@ pub struct QueryBatch {
 }
 
 /// Reads batch queries: `query_id`, `items` and optionally `customer_id`, `timestamp`, `store_id`,
-/// `segment`.
+/// `segment`, `touchpoint`.
 ///
 /// # Errors
 /// Any [`Error`] about files and columns; a null or repeated `query_id` and a null item are bad
@@ -63,6 +65,7 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
         let time = input.find("timestamp");
         let store = input.find("store_id");
         let segment = input.find("segment");
+        let touchpoint = input.find("touchpoint");
         let schema = input.schema().clone();
         let type_of = |i: usize| schema.field(i).data_type();
         let wrong = |column: &str, expected: &'static str, got: &DataType| Error::ColumnType {
@@ -107,8 +110,11 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
         if let Some(index) = segment.filter(|&i| !columns::is_label(type_of(i))) {
             return Err(wrong("segment", "strings, numbers or booleans", type_of(index)));
         }
+        if let Some(index) = touchpoint.filter(|&i| !columns::is_label(type_of(i))) {
+            return Err(wrong("touchpoint", "strings", type_of(index)));
+        }
         let mut wanted: Vec<usize> =
-            [Some(query_id), Some(items), customer, time, store, segment].into_iter().flatten().collect();
+            [Some(query_id), Some(items), customer, time, store, segment, touchpoint].into_iter().flatten().collect();
         wanted.sort_unstable();
         for row_group in 0..input.n_row_groups() {
             let mut row_number = input.rows_before(row_group);
@@ -141,7 +147,10 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                         times.iter().collect()
                     }
                 };
-                let segments = segment.and_then(|i| columns::labels(array(i))).unwrap_or_else(|| vec![None; n]);
+                let labels = |column: Option<usize>| {
+                    column.and_then(|i| columns::labels(array(i))).unwrap_or_else(|| vec![None; n])
+                };
+                let (segments, touchpoints) = (labels(segment), labels(touchpoint));
                 let lists = array(items);
                 for row in 0..n {
                     let query_id = match &query_ids[row] {
@@ -185,6 +194,7 @@ pub fn read_queries(path: &Path, time_unit: TimeUnit) -> Result<QueryBatch> {
                         time: times[row].map(Time),
                         store: stores[row].clone(),
                         segment: segments[row].clone(),
+                        touchpoint: touchpoints[row].clone(),
                     });
                 }
                 row_number += n as u64;

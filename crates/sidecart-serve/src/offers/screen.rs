@@ -1,0 +1,171 @@
+//! The rules, applied to one candidate after another.
+
+use sidecart_core::{ItemId, MICROS_PER_DAY, Money, power};
+
+use super::collect::{Candidate, Collected};
+use super::objective::{Deltas, Objective};
+use super::{CompiledPolicy, OfferKind, OfferKinds, OffersQuery, Relations, Rule};
+use crate::model::Model;
+
+/// What the rules need to know of a question.
+pub(crate) struct Screen<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) policy: &'a CompiledPolicy,
+    pub(crate) query: &'a OffersQuery<'a>,
+    pub(crate) kinds: OfferKinds,
+    pub(crate) objective: Objective,
+    /// Sum of the basket's prices, where all are known.
+    pub(crate) basket_total: Option<Money>,
+    dearest: Option<Money>,
+    /// Share of an upgrade's probability that the segment leaves.
+    damping: f64,
+}
+
+/// A candidate that passed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Passed {
+    pub(crate) value: f64,
+    pub(crate) deltas: Deltas,
+    pub(crate) discount: Money,
+    pub(crate) valid_until: Option<sidecart_core::Time>,
+}
+
+impl<'a> Screen<'a> {
+    pub(crate) fn new(
+        model: &'a Model,
+        policy: &'a CompiledPolicy,
+        query: &'a OffersQuery<'a>,
+        kinds: OfferKinds,
+    ) -> Self {
+        let prices = || query.basket.iter().map(|&item| model.offer_items().get(item).price);
+        let segment = query.segment.or(query.customer.and_then(|customer| customer.segment));
+        Self {
+            model,
+            policy,
+            query,
+            kinds,
+            objective: query.objective.unwrap_or(policy.policy().objective),
+            basket_total: prices().try_fold(Money(0), |sum, price| Some(Money(sum.0 + price?.0))),
+            dearest: prices().flatten().max(),
+            damping: 1.0 - policy.sensitivity(segment),
+        }
+    }
+
+    /// What an offer is worth, or the first rule that takes it out.
+    pub(crate) fn apply(&self, candidate: &Candidate, collected: &Collected) -> Result<Passed, Rule> {
+        let items = self.model.offer_items();
+        let settings = self.policy.policy();
+        let &Candidate { item, kind, anchor, relevance, .. } = candidate;
+        let damping = if kind == OfferKind::Upsell { self.damping } else { 1.0 };
+        // Relevance first: nothing below asks whether an offer should be lifted over the floor.
+        if settings.min_relevance > 0.0 {
+            match relevance.p {
+                Some(p) if p * damping >= settings.min_relevance => {}
+                Some(_) => return Err(Rule::MinRelevance),
+                None => return Err(Rule::UnknownRelevance),
+            }
+        }
+        if let Some(rule) = self.policy.exclusion(items, item) {
+            return Err(rule);
+        }
+        if items.get(item).stock.is_some_and(|stock| stock.0 <= 0) {
+            return Err(Rule::OutOfStock);
+        }
+        if self.rests(item) {
+            return Err(Rule::CoolDown);
+        }
+        if !self.policy.passes(items, item, anchor, kind) {
+            return Err(Rule::Filter);
+        }
+        self.relations(candidate, collected)?;
+
+        let promotion = items
+            .get(item)
+            .price
+            .and_then(|price| self.policy.promotion(item, price, self.query.time, self.query.basket));
+        let discount = promotion.map_or(Money(0), |promotion| promotion.discount);
+        let replaced = anchor.filter(|_| kind == OfferKind::Upsell);
+        let deltas = Deltas::of(items, item, replaced, discount, settings.margin_rate);
+        self.price_ratios(candidate, deltas.value)?;
+
+        let mut value = relevance.weight * damping * deltas.factor(self.objective, kind, settings.gain_exponent);
+        if settings.popularity_penalty > 0.0 {
+            let n_customers = f64::from(self.model.item_customers()[item.index()]);
+            value /= power(1.0 + n_customers, settings.popularity_penalty);
+        }
+        if settings.slow_movers.boost > 0.0 && self.is_slow(item) {
+            value *= 1.0 + settings.slow_movers.boost;
+        }
+        if !(value > 0.0 && value.is_finite()) {
+            return Err(Rule::NoGain);
+        }
+        Ok(Passed { value, deltas, discount, valid_until: promotion.map(|promotion| promotion.ends_at) })
+    }
+
+    /// Whether an item was declined so often and so lately that it rests.
+    fn rests(&self, item: ItemId) -> bool {
+        let settings = self.policy.policy();
+        let counts = |at: sidecart_core::Time| {
+            let window = (settings.cool_down_days * MICROS_PER_DAY as f64) as i64;
+            let ago = i128::from(self.query.time.0) - i128::from(at.0);
+            !self.model.clock().has_durations() || (0..i128::from(window)).contains(&ago)
+        };
+        let declined = self.query.session.declined.iter().filter(|event| event.item == item && counts(event.time));
+        declined.take(settings.declines_before_cool_down as usize).count()
+            == settings.declines_before_cool_down as usize
+    }
+
+    /// What a candidate may be to the basket.
+    fn relations(&self, candidate: &Candidate, collected: &Collected) -> Result<(), Rule> {
+        let relations = Relations::of(self.model);
+        let &Candidate { item, kind, anchor, .. } = candidate;
+        match kind {
+            OfferKind::CrossSell if self.model.offer_items().hosts().is_add_on(item) => {
+                let has_host = collected.basket.iter().any(|&host| relations.is_add_on(item, host));
+                Err(if has_host { Rule::Kind } else { Rule::NeedsHost })
+            }
+            OfferKind::CrossSell if collected.basket.iter().any(|&other| relations.replaces(item, other)) => {
+                Err(Rule::Substitute)
+            }
+            OfferKind::AddOn => {
+                let is_served = anchor.is_some_and(|host| {
+                    collected.basket.iter().any(|&other| other != host && relations.is_add_on(other, host))
+                });
+                if is_served { Err(Rule::HostServed) } else { Ok(()) }
+            }
+            OfferKind::Upsell if !anchor.is_some_and(|anchor| relations.is_upgrade(item, anchor)) => {
+                Err(Rule::NotDearer)
+            }
+            _ if !self.kinds.contains(kind) => Err(Rule::Kind),
+            _ => Ok(()),
+        }
+    }
+
+    fn price_ratios(&self, candidate: &Candidate, delta: Option<Money>) -> Result<(), Rule> {
+        let ratios = self.policy.policy().max_price_ratio;
+        let items = self.model.offer_items();
+        let price = items.get(candidate.item).price;
+        let (limit, reference) = match candidate.kind {
+            OfferKind::Upsell => (Some(ratios.upsell), candidate.anchor.and_then(|anchor| items.get(anchor).price)),
+            OfferKind::CrossSell | OfferKind::AddOn => (ratios.cross_sell, self.dearest),
+        };
+        let too_dear = |money: Option<Money>, limit: Option<f64>, reference: Option<Money>| {
+            let Some(((money, limit), reference)) = money.zip(limit).zip(reference) else { return false };
+            money.0 as f64 > limit * reference.0 as f64
+        };
+        let basket = self.basket_total.filter(|_| !self.query.basket.is_empty());
+        if too_dear(price, limit, reference) || too_dear(delta, ratios.basket, basket) {
+            return Err(Rule::PriceRatio);
+        }
+        Ok(())
+    }
+
+    /// Whether stock of an item lasts too long, and the item is not new.
+    fn is_slow(&self, item: ItemId) -> bool {
+        let slow = &self.policy.policy().slow_movers;
+        let facts = self.model.offer_items();
+        let age = facts.get(item).first_sold.filter(|_| self.model.clock().has_durations());
+        let is_new = age.is_some_and(|first| self.query.time.days_since(first) < slow.min_age_days);
+        !is_new && facts.days_of_cover(item).is_some_and(|days| days > slow.days_of_cover)
+    }
+}

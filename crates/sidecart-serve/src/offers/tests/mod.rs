@@ -1,0 +1,14 @@
+//! Slates over small models made by hand.
+
+mod concepts;
+mod damage;
+mod optimum;
+mod properties;
+mod shops;
+
+use sidecart_core::{ItemId, MICROS_PER_DAY, Money, Quantity, Time};
+
+use super::*;
+use crate::Scorer;
+use crate::upsell::Label;
+use shops::{NOW, Shop, item};
