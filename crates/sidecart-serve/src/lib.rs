@@ -23,6 +23,7 @@ mod cold_start;
 mod error;
 mod explain;
 mod model;
+pub mod offers;
 pub mod ranker;
 mod scorer;
 mod scratch;
