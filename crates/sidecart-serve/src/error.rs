@@ -50,7 +50,7 @@ pub enum Error {
     #[error("the session token {problem}; begin a new session")]
     SessionToken {
         /// What is wrong.
-        problem: crate::offers::TokenProblem,
+        problem: crate::offers::session::TokenProblem,
     },
     /// A kernel refused a stored vector.
     #[error("{section}: {source}; train the model again")]

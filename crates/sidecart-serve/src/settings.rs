@@ -167,6 +167,9 @@ pub struct ServingSettings {
     /// The learned ranker; `None` where the model has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<crate::ranker::RankerSettings>,
+    /// What offers need; `None` where nothing was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<crate::offers::OffersSettings>,
 }
 
 impl ServingSettings {
@@ -182,6 +185,9 @@ impl ServingSettings {
         let pooling = self.embedding_pooling;
         if !(pooling >= 0.0 && pooling.is_finite()) {
             return Err(format!("embedding_pooling = {pooling}: expected a number of at least 0"));
+        }
+        if let Some(offers) = &self.offers {
+            offers.check()?;
         }
         let w = &self.weights;
         let all = [w.completion_known, w.completion_anonymous, w.discovery_known, w.discovery_anonymous];
@@ -204,6 +210,7 @@ impl Default for ServingSettings {
             weights: MixtureWeights::default(),
             upsell: None,
             ranker: None,
+            offers: None,
         }
     }
 }

@@ -37,7 +37,8 @@ pub struct Declined {
 ///
 /// ```
 /// use sidecart_core::ExternalIdRef;
-/// use sidecart_serve::offers::{ItemKey, OfferKind, SessionLimits, SessionState};
+/// use sidecart_serve::offers::OfferKind;
+/// use sidecart_serve::offers::session::{ItemKey, SessionLimits, SessionState};
 ///
 /// let limits = SessionLimits { cool_down_s: 600, ..SessionLimits::default() };
 /// let case = ItemKey::of(ExternalIdRef::Text("case-s22"));
@@ -115,13 +116,13 @@ impl SessionState {
     /// Offers of a kind shown so far.
     #[must_use]
     pub fn shown_of(&self, kind: OfferKind) -> u32 {
-        self.shown_by_kind[kind.index()]
+        self.shown_by_kind[kind as usize]
     }
 
     /// Offers of a kind declined so far; 255 stands for that and more.
     #[must_use]
     pub fn declined_of(&self, kind: OfferKind) -> u8 {
-        self.declined_by_kind[kind.index()]
+        self.declined_by_kind[kind as usize]
     }
 
     /// The shown items that are known one by one, the one last shown at the end.
@@ -182,7 +183,7 @@ impl SessionState {
 
     /// Counts an offer that is shown.
     pub fn record_shown(&mut self, item: ItemKey, kind: OfferKind) {
-        let total = &mut self.shown_by_kind[kind.index()];
+        let total = &mut self.shown_by_kind[kind as usize];
         *total = total.saturating_add(1);
         let n_times = self.times_shown(item).saturating_add(1);
         self.shown.retain(|shown| shown.item != item);
@@ -196,7 +197,7 @@ impl SessionState {
     /// beginning or an earlier decline counts as that one, which clocks of several servers may ask
     /// for; one after the end as the end.
     pub fn record_declined(&mut self, item: ItemKey, kind: OfferKind, time: i64) {
-        let n_declined = &mut self.declined_by_kind[kind.index()];
+        let n_declined = &mut self.declined_by_kind[kind as usize];
         *n_declined = n_declined.saturating_add(1);
         let elapsed = time.saturating_sub(self.started_at).clamp(0, i64::from(self.lifetime_s));
         let newest = self.declined.last().map_or(0, |declined| declined.after_s);

@@ -18,7 +18,7 @@ fn item(number: i64) -> ItemKey {
 }
 
 fn kind(number: usize) -> OfferKind {
-    OfferKind::NAMES[number % 3].1
+    OfferKind::ALL[number % 3]
 }
 
 fn problem(token: &str, key: &SessionKey, now: i64) -> Option<TokenProblem> {
@@ -112,7 +112,7 @@ proptest! {
                     let truly = truth.shown_total < offers_per_session
                         && n_shown < shows_per_item
                         && until.is_none_or(|until| now >= until)
-                        && truth.declined_by_kind[kind.index()] < declines_before_silence;
+                        && truth.declined_by_kind[kind as usize] < declines_before_silence;
                     // Never less cautious than the truth, and exact while nothing was forgotten.
                     prop_assert!(truly || allowed.is_err());
                     prop_assert!(overflowed || allowed.is_ok() == truly, "{:?}", allowed);
@@ -127,7 +127,7 @@ proptest! {
                 Event::Decline { item: number, kind: k } => {
                     state.record_declined(item(number), kind(k), now);
                     truth.last_declined.insert(item(number), now);
-                    truth.declined_by_kind[kind(k).index()] += 1;
+                    truth.declined_by_kind[kind(k) as usize] += 1;
                 }
                 Event::Wait { seconds } => now += seconds,
                 Event::Travel => {

@@ -91,7 +91,7 @@ impl fmt::Debug for SessionKey {
 /// The signed token of a session: letters, digits, `-` and `_`, at most [`MAX_TOKEN_CHARS`].
 ///
 /// ```
-/// use sidecart_serve::offers::{SessionKey, SessionState, decode, encode};
+/// use sidecart_serve::offers::session::{SessionKey, SessionState, decode, encode};
 ///
 /// let key = SessionKey::from_bytes(&[7; 32])?; // 32 random bytes of your own
 /// let token = encode(&SessionState::new(1_000, 3_600), &key);
@@ -118,7 +118,7 @@ pub fn encode(state: &SessionState, key: &SessionKey) -> String {
     }
     for declined in &state.declined {
         bytes.extend_from_slice(&declined.item.bytes());
-        bytes.push(declined.kind.index() as u8);
+        bytes.push(declined.kind as u8);
         bytes.extend_from_slice(&declined.after_s.to_le_bytes());
     }
     let mac = key.0.clone().chain_update(&bytes).finalize().into_bytes();
@@ -174,7 +174,7 @@ fn read(reader: &mut Reader<'_>) -> Option<SessionState> {
     for _ in 0..n_declined {
         let item = ItemKey::from_bytes(reader.take()?);
         let [kind] = reader.take()?;
-        let (_, kind) = *OfferKind::NAMES.get(usize::from(kind))?;
+        let kind = *OfferKind::ALL.get(usize::from(kind))?;
         declined.push(DeclinedAfter { item, kind, after_s: reader.number()? });
     }
     let state = SessionState {

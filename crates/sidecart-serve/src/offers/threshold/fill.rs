@@ -92,7 +92,7 @@ pub struct Fillings {
 ///
 /// ```
 /// use sidecart_core::{ItemId, Money};
-/// use sidecart_serve::offers::{Filler, ThresholdFiller, ThresholdGap};
+/// use sidecart_serve::offers::threshold::{Filler, ThresholdFiller, ThresholdGap};
 ///
 /// let candidate = |item, cents: i64, relevance| Filler {
 ///     item: ItemId(item), price: Money(cents * 100), relevance, value: 0.0,
