@@ -182,6 +182,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         weights: params.mixture.weights,
         upsell: None,
         ranker: None,
+        offers: None,
     }
 }
 

@@ -20,6 +20,7 @@
 mod ablation;
 mod associations;
 mod batch;
+pub mod calibrate;
 mod checked_queries;
 mod config;
 mod cross_sell_batch;
@@ -37,6 +38,7 @@ mod upsell_evaluation;
 pub use ablation::evaluate_ablation;
 pub use associations::{AssociationTable, associations};
 pub use batch::{BatchSummary, any_batch};
+pub use calibrate::calibrate;
 pub use checked_queries::find_items;
 pub use config::{Config, EvaluateConfig, SegmentColumns, SegmentsConfig, TimeText, expected_time, parse_time};
 pub use cross_sell_batch::{BatchOptions, CROSS_SELL, default_time, recommend_batch};
