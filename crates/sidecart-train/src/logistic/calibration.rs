@@ -50,7 +50,8 @@ impl Calibration {
 #[must_use]
 pub fn calibrate(log_odds: &[f64], labels: &[bool]) -> Calibration {
     assert_eq!(log_odds.len(), labels.len(), "one label per row");
-    calibrate_rows(log_odds.iter().zip(labels).map(|(&x, &label)| (x, label, 1.0)), labels.len(), labels.len() as f64)
+    let rows = log_odds.iter().zip(labels).map(|(&x, &label)| (x, label, 1.0));
+    calibrate_rows(&rows, labels.len(), labels.len() as f64)
 }
 
 /// As [`calibrate`], with a weight above 0 for each row: an inverse probability of being seen, for
@@ -62,11 +63,11 @@ pub fn calibrate(log_odds: &[f64], labels: &[bool]) -> Calibration {
 pub fn calibrate_weighted(log_odds: &[f64], labels: &[bool], weights: &[f64]) -> Calibration {
     assert!(log_odds.len() == labels.len() && labels.len() == weights.len(), "one label and weight per row");
     let total: f64 = weights.iter().sum();
-    let rows = log_odds.iter().zip(labels).zip(weights);
-    calibrate_rows(rows.map(|((&x, &label), &weight)| (x, label, weight)), labels.len(), total)
+    let rows = log_odds.iter().zip(labels).zip(weights).map(|((&x, &label), &weight)| (x, label, weight));
+    calibrate_rows(&rows, labels.len(), total)
 }
 
-fn calibrate_rows(rows: impl Iterator<Item = (f64, bool, f64)> + Clone, n: usize, total: f64) -> Calibration {
+fn calibrate_rows<R: Iterator<Item = (f64, bool, f64)> + Clone>(rows: &R, n: usize, total: f64) -> Calibration {
     if n == 0 {
         return Calibration::default();
     }
@@ -119,7 +120,7 @@ mod tests {
     fn weights_stand_for_rows_that_were_not_seen() {
         // Where the model is sure, three of four rows are missing; weights of four make up for it.
         let (log_odds, labels) = rows(80_000, 0.6, 0.4);
-        let kept = |at: &usize| log_odds[*at] < 0.0 || at % 4 == 0;
+        let kept = |at: &usize| log_odds[*at] < 0.0 || at.is_multiple_of(4);
         let seen: Vec<usize> = (0..log_odds.len()).filter(kept).collect();
         let x: Vec<f64> = seen.iter().map(|&at| log_odds[at]).collect();
         let y: Vec<bool> = seen.iter().map(|&at| labels[at]).collect();

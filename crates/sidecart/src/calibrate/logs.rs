@@ -22,8 +22,11 @@ pub(super) fn read_exposures(paths: &[PathBuf]) -> Result<Vec<Exposure>> {
     for path in files(paths)? {
         if is_parquet(&path) {
             for (at, exposure) in sidecart_data::read_exposures(Paths::One(path.clone()))?.into_iter().enumerate() {
-                check_probabilities(exposure.p, exposure.probability_shown, exposure.held_out)
-                    .map_err(|problem| Error::LogLine { path: path.clone(), line: at as u64 + 1, problem })?;
+                check(&exposure).map_err(|problem| Error::LogLine {
+                    path: path.clone(),
+                    line: at as u64 + 1,
+                    problem,
+                })?;
                 out.push(exposure);
             }
         } else {
@@ -72,6 +75,15 @@ pub(super) fn read_acceptances(path: &Path) -> Result<Vec<Acceptance>> {
 /// The kind of a name in a log.
 pub(super) fn kind_of(name: &str) -> Option<OfferKind> {
     OfferKind::ALL.into_iter().find(|kind| kind.name() == name)
+}
+
+/// Checks what the types of columns leave open.
+fn check(exposure: &Exposure) -> Result<(), String> {
+    if kind_of(&exposure.kind).is_none() {
+        let known = OfferKind::ALL.map(OfferKind::name).join(", ");
+        return Err(format!("kind = {}: expected one of {known}", exposure.kind));
+    }
+    check_probabilities(exposure.p, exposure.probability_shown, exposure.held_out)
 }
 
 fn exposure(record: ExposureRecord) -> Exposure {

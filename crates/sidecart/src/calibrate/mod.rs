@@ -216,11 +216,7 @@ fn rows(exposures: &[Exposure], versions: &mut Versions<'_>) -> Result<BTreeMap<
             n_units += 1;
         }
         before = Some(at);
-        let kind = logs::kind_of(&exposure.kind).ok_or_else(|| Error::LogLine {
-            path: PathBuf::from("exposures"),
-            line: at as u64 + 1,
-            problem: format!("kind = {}: expected {}", exposure.kind, OfferKind::ALL.map(OfferKind::name).join(", ")),
-        })?;
+        let kind = logs::kind_of(&exposure.kind).expect("kinds were checked when the log was read");
         let Some(logged) = versions.of(&exposure.version)? else { continue };
         let current = versions.current().of(kind);
         let corrected = |p: f64| {
