@@ -44,6 +44,7 @@
 //! ```
 
 mod case;
+pub mod customers;
 mod error;
 mod evaluation;
 pub mod intervals;

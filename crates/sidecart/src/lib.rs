@@ -44,7 +44,7 @@ pub use config::{Config, EvaluateConfig, SegmentColumns, SegmentsConfig, TimeTex
 pub use cross_sell_batch::{BatchOptions, CROSS_SELL, default_time, recommend_batch};
 pub use dataset::{Dataset, Segments, read_ledger};
 pub use error::{Error, Result};
-pub use evaluation::{EvaluateRequest, evaluate, evaluate_with};
+pub use evaluation::{EvaluateRequest, evaluate, evaluate_with, segment_report};
 pub use event_log::{LogSummary, MAX_LOG_LINES, read_event_log};
 pub use reference::{Key, REFERENCE};
 pub use threads::use_threads;

@@ -374,6 +374,7 @@ pub const REFERENCE: &[Key] = &[
     key("evaluate.min_item_baskets", "5", ">= 1 basket", "items in fewer training baskets are never hidden"),
     key("evaluate.head_items", "1000", ">= 1 item", "items outside this many most popular ones are the tail"),
     key("evaluate.resamples", "1000", ">= 100", "bootstrap resamples behind the intervals"),
+    key("evaluate.retention_days", "30", ">= 1 day", "days in which a retained customer orders again"),
 ];
 
 #[cfg(test)]
