@@ -10,7 +10,7 @@
 //! | ids and texts inside a container | [`write_id_table`], [`read_id_table`], [`write_texts`], [`read_texts`] |
 //! | what a version is | [`Manifest`], [`Draft`], [`Version`] |
 //! | publishing | [`publish`], [`Staging`], [`current`], [`resolve`] |
-//! | opening | [`ModelFiles`], [`Mode`], [`Checks`] |
+//! | opening | [`ModelFiles`], [`Mode`], [`Checks`], [`read_manifest`] |
 //! | newest baskets of each customer | [`CustomersWriter`], [`CustomerStore`] |
 //! | one sealed file | [`write_sealed`], [`open_sealed`] |
 //!
@@ -57,6 +57,6 @@ pub use error::Error;
 pub use id_tables::{read_id_table, read_texts, write_id_table, write_texts};
 pub use model::{
     CURRENT_FILE, CUSTOMERS_FOLDER, Draft, FORMAT, FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, MODEL_FILE, Manifest,
-    ModelFiles, Staging, Version, current, publish, resolve,
+    ModelFiles, Staging, Version, current, publish, read_manifest, resolve,
 };
 pub use sealed::{MAX_KIND_BYTES, open_sealed, write_sealed};

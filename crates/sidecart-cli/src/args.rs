@@ -50,6 +50,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --using neighbours --json"
     )]
     Evaluate(EvaluateArgs),
+    /// Correct the probabilities of offers by what logged exposures led to
+    #[command(
+        after_help = "Examples:\n  sidecart calibrate models/shop --exposures exposures/ --outcomes bought.jsonl\n  sidecart calibrate models/shop --exposures log.parquet --json\n\nNeeds a hold-out: offers that were chosen and withheld at random. Without one, what is bought is\nattributed to offers and not shown to come from them."
+    )]
+    Calibrate(CalibrateArgs),
     /// List what is bought together more often than chance explains
     #[command(
         after_help = "Examples:\n  sidecart associations shop.toml\n  sidecart associations shop.toml --level brand --json"
@@ -300,6 +305,28 @@ pub(crate) struct EvaluateArgs {
     /// Write the figures as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct CalibrateArgs {
+    /// Model folder, or one version below it
+    pub(crate) model: PathBuf,
+    /// Logs of exposures, JSON lines or Parquet: files or folders
+    #[arg(long, value_name = "LOG", num_args = 1.., required = true)]
+    pub(crate) exposures: Vec<PathBuf>,
+    /// What was bought, of shown and of withheld offers: request_id and item, or customer_id, item
+    /// and time, JSON lines or Parquet [default: `accepted` of the exposures]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outcomes: Option<PathBuf>,
+    /// Days after an offer in which a customer's purchase counts as its outcome
+    #[arg(long, value_name = "DAYS", default_value_t = sidecart::calibrate::WITHIN_DAYS)]
+    pub(crate) within_days: f64,
+    /// Model folder to publish into [default: that of the model]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

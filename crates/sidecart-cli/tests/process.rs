@@ -103,3 +103,15 @@ fn exit_codes_say_who_has_to_act() {
     assert_eq!(code(&["--version"]), Some(0));
     assert_eq!(code(&["config", "--reference"]), Some(0));
 }
+
+#[test]
+fn a_calibration_needs_exposures_and_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let without = sidecart(at, &["calibrate", "models/shop"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(text(&without.stderr).contains("--exposures"), "{}", text(&without.stderr));
+    let nowhere = sidecart(at, &["calibrate", "models/shop", "--exposures", "log.jsonl"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{}", text(&nowhere.stderr));
+    assert!(text(&sidecart(at, &["calibrate", "--help"]).stdout).contains("Needs a hold-out"));
+}

@@ -11,8 +11,8 @@ mod ledger;
 
 pub use error::{Error, Result, RowPosition};
 pub use input::{
-    Answer, AnswerWriter, CustomerTable, IngestSummary, ItemTable, Labels, Promotion, Promotions, Query, QueryBatch,
-    ReadOptions, Rule, RuleCount, SizeUnit, WrittenSize, parse_size, read_customers, read_items, read_promotions,
-    read_purchases, read_queries,
+    Acceptance, Answer, AnswerWriter, CustomerTable, Exposure, IngestSummary, ItemTable, Labels, Promotion, Promotions,
+    Query, QueryBatch, ReadOptions, Rule, RuleCount, SizeUnit, WrittenSize, parse_size, read_acceptances,
+    read_customers, read_exposures, read_items, read_promotions, read_purchases, read_queries,
 };
 pub use ledger::{Ledger, Line, Split};

@@ -45,6 +45,7 @@
 //! ```
 
 mod case;
+pub mod customers;
 mod error;
 mod evaluation;
 pub mod intervals;

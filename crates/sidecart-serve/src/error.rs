@@ -46,6 +46,12 @@ pub enum Error {
         /// The parts there are.
         available: String,
     },
+    /// A session token was not made here, was changed, or is of a session that is over.
+    #[error("the session token {problem}; begin a new session")]
+    SessionToken {
+        /// What is wrong.
+        problem: crate::offers::session::TokenProblem,
+    },
     /// A kernel refused a stored vector.
     #[error("{section}: {source}; train the model again")]
     Kernel {
@@ -70,7 +76,7 @@ impl Error {
         match self {
             Self::Artifact(error) => error.class(),
             Self::Model { .. } | Self::Settings { .. } | Self::Kernel { .. } => ErrorClass::Data,
-            Self::Query { .. } | Self::NoSuchPart { .. } => ErrorClass::Caller,
+            Self::Query { .. } | Self::NoSuchPart { .. } | Self::SessionToken { .. } => ErrorClass::Caller,
         }
     }
 }

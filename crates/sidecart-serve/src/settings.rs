@@ -176,6 +176,9 @@ pub struct ServingSettings {
     /// The shop's rules for offers.
     #[serde(default)]
     pub policy: crate::offers::Policy,
+    /// What offers need; `None` where nothing was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<crate::offers::OffersSettings>,
 }
 
 impl ServingSettings {
@@ -194,6 +197,9 @@ impl ServingSettings {
         }
         for probability in self.probabilities.iter().flatten().flatten() {
             probability.check()?;
+        }
+        if let Some(offers) = &self.offers {
+            offers.check()?;
         }
         let w = &self.weights;
         let all = [w.completion_known, w.completion_anonymous, w.discovery_known, w.discovery_anonymous];
@@ -218,6 +224,7 @@ impl Default for ServingSettings {
             upsell: None,
             ranker: None,
             policy: crate::offers::Policy::default(),
+            offers: None,
         }
     }
 }

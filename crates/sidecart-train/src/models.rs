@@ -195,6 +195,7 @@ fn serving_settings(ledger: &Ledger, params: &ModelParams) -> ServingSettings {
         upsell: None,
         ranker: None,
         policy: Policy::default(),
+        offers: None,
     }
 }
 

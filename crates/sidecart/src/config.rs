@@ -173,6 +173,8 @@ pub struct EvaluateConfig {
     pub head_items: usize,
     /// Bootstrap resamples behind the intervals. Default 1000, at least 100.
     pub resamples: u32,
+    /// Days in which a customer has to order again to count as retained. Default 30, at least 1.
+    pub retention_days: u32,
 }
 
 /// A time as people type it in TOML: a date, a text or a number.
@@ -198,6 +200,7 @@ impl Default for EvaluateConfig {
             max_cold_cases: 2_000,
             head_items: hide.head_items,
             resamples: 1_000,
+            retention_days: 30,
         }
     }
 }
@@ -328,7 +331,12 @@ impl Config {
         if e.max_cases == 0 {
             return setting("evaluate.max_cases", "0".into(), "a whole number of at least 1");
         }
-        for (key, got) in [("min_item_baskets", e.min_item_baskets as usize), ("head_items", e.head_items)] {
+        let counts = [
+            ("min_item_baskets", e.min_item_baskets as usize),
+            ("head_items", e.head_items),
+            ("retention_days", e.retention_days as usize),
+        ];
+        for (key, got) in counts {
             if got == 0 {
                 return setting(&format!("evaluate.{key}"), "0".into(), "a whole number of at least 1");
             }
@@ -411,6 +419,7 @@ mod tests {
             ("[evaluate]\nmin_item_baskets = 0", "evaluate.min_item_baskets"),
             ("[evaluate]\nhead_items = 0", "evaluate.head_items"),
             ("[evaluate]\nresamples = 99", "evaluate.resamples"),
+            ("[evaluate]\nretention_days = 0", "evaluate.retention_days"),
             ("[segments]\nby = 'age'", "segments.by"),
             (
                 "[segments]\nby = { learned = 'k-means', k = 1 }",

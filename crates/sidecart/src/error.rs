@@ -123,6 +123,41 @@ pub enum Error {
         /// Earlier purchases that make a customer established.
         min_records: u32,
     },
+    /// A log of exposures or outcomes cannot be read.
+    #[error("{}: {source}", path.display())]
+    LogFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A line of a log is no record.
+    #[error("{}: line {line}: {problem}", path.display())]
+    LogLine {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, or of the row of all Parquet files given, from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Exposures allow no calibration of any kind of offer.
+    #[error("nothing can be calibrated: {reasons}")]
+    NoCalibration {
+        /// Why not, by kind.
+        reasons: String,
+    },
+    /// Another version was published while this one was being made.
+    #[error("version {expected} was to be calibrated, but {got} has become the live one since; run it again")]
+    LiveVersionChanged {
+        /// The version that was live.
+        expected: String,
+        /// The version that is.
+        got: String,
+    },
+    /// The files of a model cannot be read or written.
+    #[error(transparent)]
+    Artifact(#[from] sidecart_artifact::Error),
     /// Reading tables failed.
     #[error(transparent)]
     Data(#[from] sidecart_data::Error),
@@ -159,22 +194,27 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::ConfigFile { .. } | Self::Config { .. } | Self::Setting { .. } | Self::TestFrom { .. } => {
-                ErrorClass::Caller
-            }
+            Self::ConfigFile { .. }
+            | Self::Config { .. }
+            | Self::Setting { .. }
+            | Self::TestFrom { .. }
+            | Self::LogFile { .. } => ErrorClass::Caller,
             Self::OneTime
             | Self::NoPeriodToSplitAt { .. }
             | Self::NoCases { .. }
             | Self::NoRanker { .. }
             | Self::NoLadders { .. }
             | Self::NoUpgradeCases { .. }
-            | Self::QuerySegment { .. } => ErrorClass::Data,
+            | Self::QuerySegment { .. }
+            | Self::LogLine { .. }
+            | Self::NoCalibration { .. } => ErrorClass::Data,
+            Self::Artifact(error) => error.class(),
             Self::Data(error) => error.class(),
             Self::Train(error) => error.class(),
             Self::Serve(error) => error.class(),
             Self::Eval(sidecart_eval::EvalError::Parameter { .. }) => ErrorClass::Caller,
             Self::Eval(_) => ErrorClass::Data,
-            Self::EventLog { .. } | Self::Threads { .. } => ErrorClass::Environment,
+            Self::EventLog { .. } | Self::Threads { .. } | Self::LiveVersionChanged { .. } => ErrorClass::Environment,
         }
     }
 }

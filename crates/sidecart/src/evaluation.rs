@@ -1,6 +1,7 @@
 //! How good the offers are, measured on baskets the models have not seen.
 
-use sidecart_core::{History, ItemId, Progress};
+use sidecart_core::{History, ItemId, Money, Progress};
+use sidecart_eval::customers::{CustomerOrders, Order, SegmentReport};
 use sidecart_eval::{Case, CaseSet, Evaluation, Query as EvalQuery, RankError, RankSession, Ranker, Report};
 use sidecart_serve::ranker::Stage;
 use sidecart_serve::{Mode, Query, Scorer, Scratch, Source};
@@ -157,7 +158,29 @@ pub fn evaluate_with(
     for model in &models {
         evaluation = evaluation.ranker(model);
     }
-    Ok(evaluation.run(&config.evaluate.measure(config.seed), progress)?)
+    let mut report = evaluation.run(&config.evaluate.measure(config.seed), progress)?;
+    report.customers = Some(segment_report(dataset, config.evaluate.retention_days));
+    Ok(report)
+}
+
+/// What customers are worth over the whole history: order value, retention, headroom; by segment
+/// where segments are columns of the customer table. O(lines).
+#[must_use]
+pub fn segment_report(dataset: &Dataset, retention_days: u32) -> SegmentReport {
+    let ledger = &dataset.ledger;
+    let mut orders = CustomerOrders::default();
+    for run in ledger.customer_runs() {
+        let Some(customer) = ledger.customer_of(run.start) else { continue };
+        let segment = dataset.segments.as_ref().and_then(|segments| segments.of(customer));
+        let order = |basket: usize| Order {
+            time: ledger.basket_times()[basket],
+            // One line of unknown price leaves the order's value unknown.
+            paid: ledger.lines(basket).try_fold(Money(0), |sum, line| Some(Money(sum.0.checked_add(line.paid?.0)?))),
+        };
+        orders.push(segment, run.map(order));
+    }
+    let names = dataset.segments.as_ref().map_or(&[][..], |segments| segments.names.as_slice());
+    SegmentReport::new(&orders, names, retention_days, ledger.clock().has_durations())
 }
 
 /// Cuts the history for an evaluation; in [`Mode::Discovery`] with the items that are new to their

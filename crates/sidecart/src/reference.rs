@@ -399,6 +399,7 @@ pub const REFERENCE: &[Key] = &[
     key("evaluate.max_cold_cases", "2000", ">= 0 baskets", "most cases that hide such an item, a slice of their own"),
     key("evaluate.head_items", "1000", ">= 1 item", "items outside this many most popular ones are the tail"),
     key("evaluate.resamples", "1000", ">= 100", "bootstrap resamples behind the intervals"),
+    key("evaluate.retention_days", "30", ">= 1 day", "days in which a retained customer orders again"),
     key("policy.objective", "\"relevance\"", "relevance, units, revenue, margin", "what the value of an offer counts"),
     key(
         "policy.gain_exponent",

@@ -130,7 +130,11 @@ impl ModelFiles {
     }
 }
 
-fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
+/// The manifest of a version folder, checked, without opening the files it lists.
+///
+/// # Errors
+/// I/O errors, and those of [`Manifest::parse`].
+pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     let path = folder.join(MANIFEST_FILE);
     let (file, len) = open_regular(&path)?;
     if len > MAX_MANIFEST_BYTES {
@@ -159,7 +163,7 @@ fn is_shard(entry: &FileEntry) -> bool {
     entry.name.split_once('/').is_some_and(|(folder, _)| folder == CUSTOMERS_FOLDER)
 }
 
-fn check_length(path: &Path, entry: &FileEntry, got: u64) -> Result<(), Error> {
+pub(super) fn check_length(path: &Path, entry: &FileEntry, got: u64) -> Result<(), Error> {
     if got == entry.bytes {
         return Ok(());
     }

@@ -169,6 +169,20 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// What a version says of itself, to publish the same files with other settings or metrics.
+    #[must_use]
+    pub fn to_draft(&self) -> Draft {
+        Draft {
+            settings: self.settings.clone(),
+            seed: self.seed,
+            fingerprint: self.fingerprint.clone(),
+            trained_through: self.trained_through,
+            clock: self.clock,
+            counts: self.counts.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
     /// The listed file of a name.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&FileEntry> {

@@ -5,7 +5,7 @@ mod manifest;
 mod staging;
 mod version;
 
-pub use files::ModelFiles;
+pub use files::{ModelFiles, read_manifest};
 pub use manifest::{Draft, FORMAT, FileEntry, MAX_MANIFEST_BYTES, Manifest};
 pub use staging::{Staging, publish};
 pub use version::{CURRENT_FILE, Version, current, resolve};

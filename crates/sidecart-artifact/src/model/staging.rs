@@ -2,10 +2,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::files::check_length;
 use super::manifest::is_file_name;
 use super::version::CURRENT_FILE;
 use super::{CUSTOMERS_FOLDER, Draft, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, Version};
-use crate::durable::{HashingWriter, hash_file, replace_file, sync_folder};
+use crate::durable::{HashingWriter, hash_file, open_regular, replace_file, sync_folder};
 use crate::{ContainerWriter, CustomersSpec, CustomersWriter, Error};
 
 /// Start of the names of folders that are not (or no longer) versions.
@@ -58,6 +59,23 @@ impl Staging {
     /// As [`write_container`](Self::write_container).
     pub fn write_bytes(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.write(name, |file| file.write_all(content))
+    }
+
+    /// Copies a file of another version and checks it on the way.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::Checksum`] where the file is not what `entry` says; else as
+    /// [`write_container`](Self::write_container).
+    pub fn copy_file(&mut self, version_folder: &Path, entry: &FileEntry) -> Result<(), Error> {
+        let path = version_folder.join(&entry.name);
+        let (mut from, got) = open_regular(&path)?;
+        check_length(&path, entry, got)?;
+        self.write(&entry.name, |file| std::io::copy(&mut from, file).map(|_| ()))?;
+        match self.files.last() {
+            Some(copy) if copy == entry => Ok(()),
+            Some(copy) => Err(Error::checksum(&path, "file", entry.xxh3, copy.xxh3)),
+            None => Err(Error::unwritable(&entry.name, "it was not written")),
+        }
     }
 
     fn write(
@@ -263,6 +281,30 @@ mod tests {
         assert_eq!(publish_values(folder.path(), &[1]).unwrap(), version);
         ModelFiles::open(folder.path(), Mode::Owned).unwrap().verify().unwrap();
         assert_eq!(names(folder.path()).len(), 3);
+    }
+
+    #[test]
+    fn files_of_a_version_are_copied_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = publish_values(folder.path(), &[1, 2, 3]).unwrap();
+        let version = folder.path().join(first.to_string());
+        let manifest = crate::read_manifest(&version).unwrap();
+        let mut staging = Staging::begin(folder.path()).unwrap();
+        manifest.files.iter().for_each(|entry| staging.copy_file(&version, entry).unwrap());
+        let settings = serde_json::json!({ "changed": true });
+        let second = staging.publish(Draft { settings: settings.clone(), ..manifest.to_draft() }).unwrap();
+        assert_ne!(first, second);
+        let copied = ModelFiles::open(folder.path(), Mode::Owned).unwrap();
+        copied.verify().unwrap();
+        assert_eq!(copied.manifest().files, manifest.files);
+        assert_eq!((&copied.manifest().settings, copied.manifest().seed), (&settings, manifest.seed));
+
+        let entry = &manifest.files[0];
+        for damage in [&b"short"[..], &vec![7; entry.bytes as usize]] {
+            fs::write(version.join(&entry.name), damage).unwrap();
+            let copied = Staging::begin(folder.path()).unwrap().copy_file(&version, entry);
+            assert!(matches!(copied, Err(Error::Length { .. } | Error::Checksum { .. })));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod associations;
+mod calibrate;
 mod config;
 mod count;
 mod demo;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args, learners: &[&dyn RankerLearner]) -> Result<()> {
         Command::Train(args) => train::run(&session, args),
         Command::Recommend(args) => recommend::run(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Associations(args) => associations::run(&session, args),
         Command::Inspect(args) => inspect::run(args),
         Command::Config(args) => config::run(args),

@@ -2,6 +2,7 @@
 
 mod columns;
 mod customers;
+mod exposures;
 mod faults;
 mod files;
 mod ids;
@@ -20,6 +21,7 @@ mod size;
 mod summary;
 
 pub use customers::{CustomerTable, read_customers};
+pub use exposures::{Acceptance, Exposure, read_acceptances, read_exposures};
 pub use items::{ItemTable, Labels, read_items};
 pub use promotions::{Promotion, Promotions, read_promotions};
 pub use purchases::{ReadOptions, read_purchases};

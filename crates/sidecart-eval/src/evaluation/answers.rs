@@ -1,10 +1,10 @@
 use rayon::prelude::*;
 use sidecart_core::{Cancelled, ItemId, Progress};
 
-use crate::metrics::{Metric, coverage, mean, popularity, position_of};
+use crate::metrics::{Metric, coverage, gini, mean, popularity, position_of, tail_share};
 use crate::{Case, CaseSet, EvalError, Ranker};
 
-/// Offers of a list that coverage and popularity look at.
+/// Offers of a list that coverage, popularity and the spread of offers look at.
 const SHOWN: usize = 10;
 
 /// Cases per session: enough to make up for opening one, few enough to share the work evenly.
@@ -19,6 +19,8 @@ pub struct Answers {
     pub(crate) n_empty: usize,
     pub(crate) coverage: Option<f64>,
     pub(crate) popularity: Option<f64>,
+    pub(crate) tail_share: Option<f64>,
+    pub(crate) gini: Option<f64>,
 }
 
 struct Answer {
@@ -72,11 +74,14 @@ impl Answers {
         // What describes lists as a whole is of the same cases, whatever else is asked.
         let asked =
             || answers.iter().zip(&case_set.cases).filter(|(_, case)| !case.is_cold_item).map(|(answer, _)| answer);
+        let shown = || asked().flat_map(|answer| answer.shown.iter().copied());
         Ok(Self {
             positions: answers.iter().map(|answer| answer.position).collect(),
             n_empty: asked().filter(|answer| answer.shown.is_empty()).count(),
-            coverage: coverage(asked().flat_map(|answer| answer.shown.iter().copied()), vocabulary),
+            coverage: coverage(shown(), vocabulary),
             popularity: mean(asked().filter_map(|answer| popularity(&answer.shown, vocabulary))),
+            tail_share: tail_share(shown(), vocabulary),
+            gini: gini(shown(), vocabulary),
         })
     }
 }

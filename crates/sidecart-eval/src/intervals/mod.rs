@@ -1,11 +1,14 @@
-//! Intervals: the cluster bootstrap for means and Wilson's interval for proportions.
+//! Intervals: the cluster bootstrap for means, Wilson's interval for proportions, and the difference
+//! of two arms.
 
+mod arms;
 mod bootstrap;
 mod percentile;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
 
+pub use arms::{Arm, ArmRates, ArmTable};
 pub use bootstrap::{Bootstrap, ClusterTable};
 pub(crate) use percentile::{percentile_interval, resample_rng};
 pub use wilson::wilson;

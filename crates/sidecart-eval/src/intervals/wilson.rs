@@ -13,16 +13,19 @@ pub fn wilson(n_hits: u64, n: u64) -> Option<Estimate> {
     if n == 0 {
         return None;
     }
-    let (n_hits, n) = (n_hits.min(n) as f64, n as f64);
-    let value = n_hits / n;
-    let centre = n_hits + 0.5 * Z * Z;
+    Some(wilson_share(n_hits.min(n) as f64 / n as f64, n as f64))
+}
+
+/// The interval of a share in 0..=1 of `n` > 0 independent draws, which need not be a whole number.
+pub(super) fn wilson_share(value: f64, n: f64) -> Estimate {
+    let centre = value * n + 0.5 * Z * Z;
     let arm = Z * (n * value * (1.0 - value) + 0.25 * Z * Z).sqrt();
     let total = n + Z * Z;
-    Some(Estimate {
+    Estimate {
         value,
         low: ((centre - arm) / total).clamp(0.0, value),
         high: ((centre + arm) / total).clamp(value, 1.0),
-    })
+    }
 }
 
 #[cfg(test)]

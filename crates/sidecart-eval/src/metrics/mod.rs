@@ -1,22 +1,33 @@
 //! Metrics of ranked lists, one file each.
 //!
-//! Every case hides one item, so a list is judged by the position of that item alone: positions
-//! count from 0, `None` means that the list does not hold it. A mean over nothing is `None`,
-//! never 0.
+//! Every case of an evaluation hides one item, so a list is judged by the position of that item
+//! alone: positions count from 0, `None` means that the list does not hold it. A mean over nothing
+//! is `None`, never 0. [`attach_rate`], [`order_value`] and [`category_coverage`] are for lists of
+//! other kinds: baskets of which several items are open, and offers with a price.
 
+mod attach_rate;
+mod category_coverage;
 mod coverage;
+mod gini;
 mod hit_rate;
 mod mrr;
 mod ndcg;
+mod order_value;
 mod popularity;
+mod tail_share;
 
 use sidecart_core::ItemId;
 
+pub use attach_rate::attach_rate;
+pub use category_coverage::{CategoryCoverage, category_coverage};
 pub use coverage::{COVERAGE_EXPLANATION, coverage};
+pub use gini::{GINI_EXPLANATION, gini};
 pub use hit_rate::hit_rate;
 pub use mrr::reciprocal_rank;
 pub use ndcg::ndcg;
+pub use order_value::{OrderValue, ValuedOffer, order_value};
 pub use popularity::{POPULARITY_EXPLANATION, popularity};
+pub use tail_share::{TAIL_SHARE_EXPLANATION, tail_share};
 
 /// Where a list holds an item, counted from 0.
 #[must_use]

@@ -25,6 +25,8 @@ pub(crate) fn build(
             role: *role,
             coverage_10: answers.coverage.map(rounded),
             popularity_10: answers.popularity.map(rounded),
+            tail_share_10: answers.tail_share.map(rounded),
+            gini_10: answers.gini.map(rounded),
             n_empty: answers.n_empty,
             slices: Vec::new(),
         })
@@ -75,6 +77,7 @@ pub(crate) fn build(
         warnings: warnings(&slices, &rankers, reference.is_none()),
         slices,
         rankers,
+        customers: None,
     }
 }
 

@@ -12,7 +12,7 @@ impl Report {
         header.extend(self.reference.as_ref().map(|reference| format!("vs {reference}")));
         let is_all = slice.kind == SliceKind::All;
         if is_all {
-            header.extend(["coverage".to_owned(), "popularity".to_owned()]);
+            header.extend(["coverage", "popularity", "tail", "Gini"].map(str::to_owned));
         }
         let mut grid = vec![header];
         for row in &self.rankers {
@@ -24,7 +24,8 @@ impl Report {
                 cells.push(difference(values.hr_10.and_then(|hr| hr.difference).as_ref()));
             }
             if is_all {
-                cells.extend([share_or_dash(row.coverage_10), share_or_dash(row.popularity_10)]);
+                let spread = [row.coverage_10, row.popularity_10, row.tail_share_10, row.gini_10];
+                cells.extend(spread.map(share_or_dash));
             }
             grid.push(cells);
         }

@@ -22,6 +22,10 @@ impl Report {
             body.push_str(&segment_bars(self));
             body.push_str(&table(&self.segment_grid(), None));
         }
+        if let Some(customers) = &self.customers {
+            body.push_str("<h2>Customers of the whole history</h2>\n");
+            body.push_str(&table(&customers.grid(), None));
+        }
         page("offline evaluation", &[STYLE], body, &self.legend())
     }
 

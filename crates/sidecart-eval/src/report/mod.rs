@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use build::build;
 
 use crate::ProtocolFacts;
+use crate::customers::SegmentReport;
 use crate::intervals::Estimate;
 use crate::metrics::Metric;
 
@@ -32,6 +33,9 @@ pub struct Report {
     pub rankers: Vec<RankerRow>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<String>,
+    /// What customers are worth, where the caller has added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customers: Option<SegmentReport>,
 }
 
 /// How intervals came to be.
@@ -119,6 +123,13 @@ pub struct RankerRow {
     /// Mean popularity percentile of the first ten offers; see
     /// [`popularity`](crate::metrics::popularity).
     pub popularity_10: Option<f64>,
+    /// Share of the first ten offers that are tail; see [`tail_share`](crate::metrics::tail_share).
+    #[serde(default)]
+    pub tail_share_10: Option<f64>,
+    /// How unequally the first ten offers spread over the vocabulary; see
+    /// [`gini`](crate::metrics::gini).
+    #[serde(default)]
+    pub gini_10: Option<f64>,
     /// Cases that got no offer; they count as misses.
     pub n_empty: usize,
     /// One entry per slice of the report, in its order.

@@ -1,6 +1,7 @@
 use super::numbers::count;
 use super::{Report, SliceFacts, SliceKind, SliceState};
-use crate::metrics::{COVERAGE_EXPLANATION, Metric, POPULARITY_EXPLANATION};
+use crate::customers::SegmentReport;
+use crate::metrics::{COVERAGE_EXPLANATION, GINI_EXPLANATION, Metric, POPULARITY_EXPLANATION, TAIL_SHARE_EXPLANATION};
 
 impl Report {
     /// The report as aligned text for a terminal, with a legend.
@@ -13,6 +14,9 @@ impl Report {
         }
         if self.slices.iter().any(|slice| slice.kind == SliceKind::Segment) {
             text.block("HR@10 by segment".into(), &[], &self.segment_grid());
+        }
+        if let Some(customers) = &self.customers {
+            text.block("Customers of the whole history".into(), &[], &customers.grid());
         }
         text.finish(&self.legend(), &self.warnings)
     }
@@ -60,6 +64,9 @@ impl Report {
         let mut legend: Vec<_> = Metric::ALL.map(|metric| (metric.label(), metric.explanation().to_owned())).into();
         legend.push(("coverage", COVERAGE_EXPLANATION.into()));
         legend.push(("popularity", POPULARITY_EXPLANATION.into()));
+        legend.push(("tail", TAIL_SHARE_EXPLANATION.into()));
+        legend.push(("Gini", GINI_EXPLANATION.into()));
+        legend.extend(self.customers.iter().flat_map(SegmentReport::legend));
         let facts = &self.intervals;
         legend.push((
             "±",

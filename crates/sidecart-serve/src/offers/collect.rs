@@ -2,6 +2,7 @@
 
 use sidecart_core::{ItemId, Scored};
 
+use super::calibration::OfferCalibration;
 use super::relation::FIT_SHARE;
 use super::{CompiledPolicy, Host, OfferKind, OffersQuery, Relations};
 use crate::cold_start::StandIn;
@@ -78,6 +79,8 @@ pub(crate) struct Collected {
     speakers: Vec<Speakers>,
     /// By candidate to add: how near it is to what takes the place of a basket item.
     fits: Vec<f32>,
+    /// What logged exposures taught about the probabilities.
+    calibration: OfferCalibration,
     ranking_basket: Vec<ItemId>,
     /// What the policy promotes now: candidates like all others.
     promoted: Vec<ItemId>,
@@ -94,9 +97,10 @@ struct Speakers {
 
 impl Collected {
     /// Forgets the last question and notes the distinct items of the basket.
-    pub(crate) fn prepare(&mut self, query: &OffersQuery<'_>, n_items: usize) {
+    pub(crate) fn prepare(&mut self, query: &OffersQuery<'_>, model: &Model) {
         self.forget();
-        self.places.resize(n_items, 0);
+        self.places.resize(model.n_items(), 0);
+        self.calibration = model.settings().offers.as_ref().map(|offers| offers.calibration).unwrap_or_default();
         self.upgrades.clear();
         self.basket.clear();
         for &item in query.basket.iter().rev() {
@@ -160,7 +164,9 @@ impl Collected {
                     item: offer.item,
                     kind: OfferKind::Upsell,
                     anchor: Some(anchor),
-                    relevance: Relevance::of(upgrade.propensity * offer.share),
+                    relevance: Relevance::of(
+                        self.calibration.apply(OfferKind::Upsell, upgrade.propensity * offer.share),
+                    ),
                     stand_in: None,
                     detail: Detail::Upgrade(self.upgrades.len() as u32),
                 });
@@ -189,13 +195,12 @@ impl Collected {
                     let evidence = model.associations(host).find(|pair| pair.item == item);
                     let n_hosts = model.item_baskets()[host.index()];
                     let share = |pair: &Association| (f64::from(pair.n_baskets) / f64::from(n_hosts.max(1))).min(1.0);
+                    let p = evidence.as_ref().map(|pair| self.calibration.apply(OfferKind::AddOn, share(pair)));
                     self.candidates.push(Candidate {
                         item,
                         kind: OfferKind::AddOn,
                         anchor: Some(host),
-                        relevance: evidence
-                            .as_ref()
-                            .map_or(Relevance::of_place(UNSUPPORTED), |pair| Relevance::of(share(pair))),
+                        relevance: p.map_or(Relevance::of_place(UNSUPPORTED), Relevance::of),
                         stand_in: None,
                         detail: Detail::AddOn(evidence),
                     });
@@ -226,11 +231,12 @@ impl Collected {
             Fallback::WhenEmpty | Fallback::FillUp => answer.offers.len(),
         };
         for (place, &Scored { item, .. }) in answer.offers.iter().enumerate().take(n_own) {
+            let p = answer.probability(place).map(|p| self.calibration.apply(OfferKind::CrossSell, p));
             self.candidates.push(Candidate {
                 item,
                 kind: OfferKind::CrossSell,
                 anchor: None,
-                relevance: answer.probability(place).map_or_else(|| Relevance::of_place(place), Relevance::of),
+                relevance: p.map_or_else(|| Relevance::of_place(place), Relevance::of),
                 stand_in: answer.stand_in(place),
                 detail: Detail::Nearness(0.0),
             });

@@ -20,10 +20,15 @@
 //! | `query.rs`, `collect.rs`, `screen.rs` | a question, its candidates, the rules applied to them |
 //! | `optimum.rs` | the exact search |
 //! | `slate.rs`, `reason.rs` | the answer |
+//! | `threshold.rs` | the few items that lift a basket to an amount |
+//! | `session/` | what a session has seen, in a signed token |
+//! | `exposure.rs`, `calibration.rs`, `settings.rs` | the log of what was shown, and what it says of probabilities |
 
 mod attributes;
+pub mod calibration;
 mod categories;
 mod collect;
+pub mod exposure;
 mod hosts;
 mod items;
 mod kind;
@@ -35,8 +40,11 @@ mod reason;
 mod relation;
 mod rule;
 mod screen;
+pub mod session;
+mod settings;
 mod slate;
 mod stored;
+pub mod threshold;
 mod touchpoint;
 
 #[cfg(test)]
@@ -57,6 +65,7 @@ pub use query::{OffersQuery, SessionEvent, SessionState};
 pub use reason::{Evidence, OfferReason};
 pub use relation::{Relation, Relations};
 pub use rule::{EmptySlate, Removed, Rule};
+pub use settings::OffersSettings;
 pub use slate::{Offer, OffersScratch, Slate};
 pub use touchpoint::Touchpoint;
 

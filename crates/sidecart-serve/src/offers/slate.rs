@@ -182,7 +182,7 @@ impl Scorer {
     fn fill(&self, screen: &Screen<'_>, limits: &Limits, scratch: &mut OffersScratch) -> Result<()> {
         let OffersScratch { ranking, upsell, collected, passed, choices, search, offers, removed } = scratch;
         let (model, query) = (self.model(), screen.query);
-        collected.prepare(query, model.n_items());
+        collected.prepare(query, model);
         if screen.kinds.contains(OfferKind::Upsell) {
             collected.upsells(self, query, upsell)?;
         }

@@ -50,21 +50,41 @@ impl Calibration {
 #[must_use]
 pub fn calibrate(log_odds: &[f64], labels: &[bool]) -> Calibration {
     assert_eq!(log_odds.len(), labels.len(), "one label per row");
-    if labels.is_empty() {
+    let rows = log_odds.iter().zip(labels).map(|(&x, &label)| (x, label, 1.0));
+    calibrate_rows(&rows, labels.len(), labels.len() as f64)
+}
+
+/// As [`calibrate`], with a weight above 0 for each row: an inverse probability of being seen, for
+/// example. Only the ratios of the weights count, so they do not change how many events there are.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn calibrate_weighted(log_odds: &[f64], labels: &[bool], weights: &[f64]) -> Calibration {
+    assert!(log_odds.len() == labels.len() && labels.len() == weights.len(), "one label and weight per row");
+    let total: f64 = weights.iter().sum();
+    let rows = log_odds.iter().zip(labels).zip(weights).map(|((&x, &label), &weight)| (x, label, weight));
+    calibrate_rows(&rows, labels.len(), total)
+}
+
+fn calibrate_rows<R: Iterator<Item = (f64, bool, f64)> + Clone>(rows: &R, n: usize, total: f64) -> Calibration {
+    if n == 0 {
         return Calibration::default();
     }
-    let weight = AGREEING_EVENTS / labels.len() as f64;
+    let agreeing = AGREEING_EVENTS / n as f64;
+    let unit = n as f64 / total;
     let (found, _) = minimise(vec![1.0, 0.0], |at| {
         let mut sum = Curvature::zero(2);
-        for (&x, &label) in log_odds.iter().zip(labels) {
+        for (x, label, row_weight) in rows.clone() {
             let corrected = at[0] * x + at[1];
             let tail = exp(-corrected.abs());
             let p = if corrected > 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) };
             // Seen outcome and agreeing pseudo-outcome in one weighted target.
-            let wanted = f64::from(u8::from(label)) + weight / (1.0 + exp(-x));
-            sum.loss += (1.0 + weight) * (corrected.max(0.0) + ln(1.0 + tail)) - wanted * corrected;
-            let slope = (1.0 + weight) * p - wanted;
-            let curve = (1.0 + weight) * p * (1.0 - p);
+            let seen = row_weight * unit;
+            let wanted = seen * f64::from(u8::from(label)) + agreeing / (1.0 + exp(-x));
+            sum.loss += (seen + agreeing) * (corrected.max(0.0) + ln(1.0 + tail)) - wanted * corrected;
+            let slope = (seen + agreeing) * p - wanted;
+            let curve = (seen + agreeing) * p * (1.0 - p);
             sum.gradient[0] += slope * x;
             sum.gradient[1] += slope;
             sum.hessian[0] += curve * x * x;
@@ -94,6 +114,22 @@ mod tests {
         let found = calibrate(&log_odds, &labels);
         assert!((found.slope - 0.6).abs() < 0.04 && (found.intercept - 0.4).abs() < 0.05, "{found:?}");
         assert_eq!(found.apply(2.0), found.slope * 2.0 + found.intercept);
+    }
+
+    #[test]
+    fn weights_stand_for_rows_that_were_not_seen() {
+        // Where the model is sure, three of four rows are missing; weights of four make up for it.
+        let (log_odds, labels) = rows(80_000, 0.6, 0.4);
+        let kept = |at: &usize| log_odds[*at] < 0.0 || at.is_multiple_of(4);
+        let seen: Vec<usize> = (0..log_odds.len()).filter(kept).collect();
+        let x: Vec<f64> = seen.iter().map(|&at| log_odds[at]).collect();
+        let y: Vec<bool> = seen.iter().map(|&at| labels[at]).collect();
+        let weights: Vec<f64> = x.iter().map(|&x| if x < 0.0 { 7.0 } else { 28.0 }).collect();
+        let found = calibrate_weighted(&x, &y, &weights);
+        assert!((found.slope - 0.6).abs() < 0.05 && (found.intercept - 0.4).abs() < 0.06, "{found:?}");
+        let equal = calibrate_weighted(&x, &y, &vec![1.0; x.len()]);
+        assert_eq!(equal, calibrate(&x, &y));
+        assert_eq!(calibrate_weighted(&[], &[], &[]), Calibration::default());
     }
 
     #[test]

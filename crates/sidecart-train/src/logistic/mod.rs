@@ -22,7 +22,7 @@ mod standardise;
 mod tests;
 
 pub use algorithm::{Logistic, fit};
-pub use calibration::{Calibration, calibrate};
+pub use calibration::{Calibration, calibrate, calibrate_weighted};
 pub(crate) use newton::{Curvature, inverse_diagonal, minimise};
 pub use standardise::MAX_DEVIATIONS;
 pub(crate) use standardise::{Standards, standardised};
