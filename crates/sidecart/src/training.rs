@@ -33,6 +33,12 @@ pub fn train_with(
     let inputs = dataset.upsell_inputs();
     let options = TrainOptions { seed: config.seed, progress, learners };
     let (ledger, catalogue) = (&dataset.ledger, &dataset.catalogue);
+    let policy = &config.policy;
+    // A wrong name is said before anything is learned; segments are not known yet.
+    if *policy != Policy::default() {
+        let items = sidecart_train::offers::items(ledger, catalogue, &NoProgress)?;
+        policy.unknown_names(&catalogue.ids, &items, &[], ledger.clock())?;
+    }
     let mut trained = sidecart_train::train_with(ledger, catalogue, &config.models, &config.upsell, &inputs, &options)?;
     let segments = trained.upsell.as_ref().map_or(&[][..], |upsell| &upsell.model.settings.segments);
     if let Some(items) = trained.models.offer_items() {
