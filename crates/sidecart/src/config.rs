@@ -320,9 +320,11 @@ impl Config {
             Err(Error::Setting { key: key.into(), got, expected: expected.into() })
         };
         if let Err(problem) = self.policy.check() {
-            let (key, rest) = problem.split_once(" = ").unwrap_or(("", &problem));
-            let (got, expected) = rest.split_once(": expected ").unwrap_or(("", rest));
-            return setting(format!("policy.{key}").trim_end_matches('.'), got.into(), expected);
+            // `key = got: expected ..`, or `key: what: expected ..` where there is no one value.
+            let (key_and_got, expected) = problem.split_once(": expected ").unwrap_or((&problem, "another value"));
+            let (key, got) =
+                key_and_got.split_once(" = ").or(key_and_got.split_once(": ")).unwrap_or((key_and_got, ""));
+            return setting(&format!("policy.{key}"), got.into(), expected);
         }
         let e = &self.evaluate;
         if !(0.001..=0.9).contains(&e.test_share) {
@@ -361,6 +363,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use sidecart_serve::offers::{OfferKind, Touchpoint};
     use sidecart_train::segments::LearnMethod;
 
     use super::*;
@@ -369,6 +372,43 @@ mod tests {
         let error = Config::parse(&format!("{text}\n"), Path::new("shops/shop.toml")).unwrap_err();
         assert_eq!(error.class(), sidecart_core::ErrorClass::Caller, "{error}");
         error.to_string()
+    }
+
+    #[test]
+    fn a_policy_is_read_and_its_mistakes_are_named() {
+        let text = r#"
+            [policy]
+            objective = "margin"
+            min_relevance = 0.01
+            exclude = { brands = ["Acme"], items = [7, "case"] }
+            filters = [{ attribute = "storage_gb", op = ">=", of_anchor = true, kinds = ["upsell"] }]
+            price_sensitivity = { hunters = 0.5 }
+            caps = { cross_sell = 2 }
+            [policy.touchpoints]
+            checkout = ["add-on"]
+            [[policy.promotions]]
+            item = "case"
+            discount = 0.2
+            starts_at = 2025-11-24
+            ends_at = "2025-12-01T12:00:00"
+            requires_item = 12
+        "#;
+        let policy = Config::parse(text, Path::new("shop.toml")).unwrap().policy;
+        assert_eq!((policy.caps.cross_sell, policy.caps.upsell), (2, 1), "what is not said keeps its default");
+        assert_eq!(policy.touchpoints.allowed(Touchpoint::Checkout), OfferKind::AddOn.into());
+        assert_eq!(policy.promotions[0].starts_at.0, "2025-11-24");
+        for (text, said) in [
+            ("[policy]\nmin_relevence = 1", &["unknown field", "`min_relevance`", "`touchpoints`"][..]),
+            ("[policy]\nmin_relevance = 2", &["policy.min_relevance = 2", "from 0 to 1"]),
+            ("[policy.caps]\nper_category = 0", &["policy.caps.per_category = 0", "from 1 to 12"]),
+            ("[policy.touchpoints]\ntill = []", &["unknown field `till`", "`checkout`"]),
+            ("[policy.touchpoints]\ncart = ['gift']", &["unknown variant `gift`", "`cross-sell`"]),
+            ("[policy]\nfilters = [{ attribute = 'a', op = '~', value = 1 }]", &["unknown variant `~`", "`>=`"]),
+            ("[policy]\nfilters = [{ attribute = 'a', op = '=' }]", &["policy.filters", "got neither"]),
+        ] {
+            let problem = problem(text);
+            assert!(said.iter().all(|part| problem.contains(part)), "{problem}");
+        }
     }
 
     #[test]

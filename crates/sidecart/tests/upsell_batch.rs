@@ -237,11 +237,13 @@ fn concept_17_the_touchpoint_column_is_held_against_the_policy() {
     assert_eq!((done.n_queries, done.n_offers, done.n_empty), (5, 2, 3));
 
     let default = PropensityModel::Default;
-    let done = any_batch(&shop.scorer, &queries, &context, &out, &options(), default, &NoProgress).unwrap();
+    let many = BatchOptions { k: 10, ..options() };
+    let done = any_batch(&shop.scorer, &queries, &context, &out, &many, default, &NoProgress).unwrap();
     assert_eq!(done.map(|done| done.n_queries), [5, 5, 4], "add-ons where a touchpoint is named");
     assert_eq!(offered("cross-sell"), [true, false, true, true, true]);
     assert!(!offered("upsell")[0] && offered("upsell")[1] && !offered("upsell")[2]);
-    assert!(offered("add-on")[0] && !offered("add-on")[1] && offered("add-on")[4]);
+    // With four offers in all, an add-on without evidence may be outranked in the cart.
+    assert_eq!(offered("add-on")[..4], [true, false, false, false]);
     for row in read_rows(&out).iter().filter(|row| row.kind == "add-on" && row.rank > 0) {
         assert!(row.anchor.is_some() && row.propensity.is_none() && row.reason.starts_with("belongs to"), "{row:?}");
     }

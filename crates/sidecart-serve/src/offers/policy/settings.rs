@@ -177,6 +177,7 @@ mod tests {
     fn both_ends_of_every_range_are_refused_beyond() {
         assert_eq!(Policy::default().check(), Ok(()));
         type Change = fn(&mut Policy, f64);
+        type Count = fn(&mut Policy, u32);
         let ranges: [(&str, Change, f64, f64); 13] = [
             ("gain_exponent", |p, x| p.gain_exponent = x, 0.0, 2.0),
             ("margin_rate", |p, x| p.margin_rate = x, 0.0, 1.0),
@@ -204,7 +205,7 @@ mod tests {
                 }
             }
         }
-        let wholes: [(&str, fn(&mut Policy, u32), u32, u32); 4] = [
+        let wholes: [(&str, Count, u32, u32); 4] = [
             ("offers_per_request", |p, n| p.offers_per_request = n, 0, 12),
             ("declines_before_cool_down", |p, n| p.declines_before_cool_down = n, 1, 100),
             ("caps.upsell", |p, n| p.caps.upsell = n, 0, 12),

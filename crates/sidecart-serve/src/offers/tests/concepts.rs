@@ -515,8 +515,7 @@ fn filters_compare_with_values_and_with_the_anchor() {
         assert_eq!(passing(text), expected, "{text}");
     }
     let refused = |text: &str| {
-        let mut policy = Policy::default();
-        policy.filters = vec![serde_json::from_str(text).unwrap()];
+        let policy = Policy { filters: vec![serde_json::from_str(text).unwrap()], ..Policy::default() };
         shop.scorer().compile_policy(policy).unwrap_err().to_string()
     };
     assert!(refused(r#"{"attribute": "gigs", "op": "=", "value": 1}"#).contains("there are price, margin"));
