@@ -8,6 +8,7 @@ mod evaluate;
 mod inspect;
 mod ranker;
 mod recommend;
+mod serve;
 mod train;
 
 use anyhow::{Context, Result};
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args, learners: &[&dyn RankerLearner]) -> Result<()> {
         Command::Recommend(args) => recommend::run(&session, args),
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Associations(args) => associations::run(&session, args),
+        Command::Serve(args) => serve::run(args, session.progress),
         Command::Inspect(args) => inspect::run(args),
         Command::Config(args) => config::run(args),
     }
