@@ -20,7 +20,11 @@ pub(crate) const CROSS_SELL: &str = "cross-sell";
 static EVIDENCE: Object = Object {
     name: "Evidence",
     fields: &[
-        Field::required("customers", Shape::Integer { min: 0, max: u32::MAX as i64 }, "Distinct customers who bought both in one basket."),
+        Field::required(
+            "customers",
+            Shape::Integer { min: 0, max: u32::MAX as i64 },
+            "Distinct customers who bought both in one basket.",
+        ),
         Field::required("baskets", Shape::Integer { min: 0, max: u32::MAX as i64 }, "Baskets that hold both."),
         Field::required("lift", Shape::Number, "How many times more often than by chance."),
     ],
@@ -33,18 +37,30 @@ static OFFER: Object = Object {
         Field::required("score", Shape::Number, "Greater is better; comparable within one answer only."),
         Field::required("rank", Shape::Integer { min: 1, max: MAX_K as i64 }, "Place in the list, from 1."),
         Field::required("kind", Shape::Choice(&[CROSS_SELL]), "What is offered."),
-        Field::optional("fallback", Shape::Choice(&["category", "popular"]), "What it stands in by, where the model has nothing of its own."),
+        Field::optional(
+            "fallback",
+            Shape::Choice(&["category", "popular"]),
+            "What it stands in by, where the model has nothing of its own.",
+        ),
         Field::optional("name", Shape::Text(usize::MAX), "With `explain`: the item's name, where the shop gave one."),
         Field::optional("anchor", Shape::Id, "With `explain`: the basket item that speaks for it."),
         Field::optional("reason", Shape::Text(usize::MAX), "With `explain`: why, in words."),
-        Field::optional("evidence", Shape::Object(&EVIDENCE), "With `explain`: the counts behind a pair that is bought together beyond chance."),
+        Field::optional(
+            "evidence",
+            Shape::Object(&EVIDENCE),
+            "With `explain`: the counts behind a pair that is bought together beyond chance.",
+        ),
     ],
 };
 
 static FALLBACK: Object = Object {
     name: "Fallback",
     fields: &[
-        Field::required("from_rank", Shape::Integer { min: 1, max: MAX_K as i64 }, "Offers from this rank on stand in."),
+        Field::required(
+            "from_rank",
+            Shape::Integer { min: 1, max: MAX_K as i64 },
+            "Offers from this rank on stand in.",
+        ),
         Field::required("by", Shape::Choice(&["category", "popular"]), "What the first of them stands in by."),
     ],
 };
@@ -53,14 +69,34 @@ static FALLBACK: Object = Object {
 pub(crate) static ANSWER: Object = Object {
     name: "Answer",
     fields: &[
-        Field::required("request_id", Shape::Text(MAX_ID_BYTES), "Name of the request, to find it in logs and exposures."),
+        Field::required(
+            "request_id",
+            Shape::Text(MAX_ID_BYTES),
+            "Name of the request, to find it in logs and exposures.",
+        ),
         Field::required("model", Shape::Text(MAX_ID_BYTES), "The model that answered."),
         Field::required("version", Shape::Text(16), "Its version."),
         Field::required("items", Shape::List(&Shape::Object(&OFFER), MAX_K), "The offers, best first."),
-        Field::required("unknown_items", Shape::List(&Shape::Id, MAX_BASKET_ITEMS), "Basket items that the model does not know, as they were given."),
-        Field::required("fallback", Shape::OrNull(&Shape::Object(&FALLBACK)), "Where offers stand in; null where none does."),
-        Field::optional("held_out", Shape::Flag, "True where nothing is shown so that the effect of showing can be measured."),
-        Field::optional("notes", Shape::List(&Shape::Text(usize::MAX), 8), "What was not known or is missing, in words."),
+        Field::required(
+            "unknown_items",
+            Shape::List(&Shape::Id, MAX_BASKET_ITEMS),
+            "Basket items that the model does not know, as they were given.",
+        ),
+        Field::required(
+            "fallback",
+            Shape::OrNull(&Shape::Object(&FALLBACK)),
+            "Where offers stand in; null where none does.",
+        ),
+        Field::optional(
+            "held_out",
+            Shape::Flag,
+            "True where nothing is shown so that the effect of showing can be measured.",
+        ),
+        Field::optional(
+            "notes",
+            Shape::List(&Shape::Text(usize::MAX), 8),
+            "What was not known or is missing, in words.",
+        ),
     ],
 };
 
@@ -125,7 +161,8 @@ fn write_answer(
     }
     if let Some(exposures) = &app.exposures {
         let shown = Shown { app, live, asked: &asked, query: &query, request_id, held_out };
-        exposures.log((1..).zip(found.offers).map(|(rank, offer)| shown.record(rank, offer.item, offer.score)).collect());
+        exposures
+            .log((1..).zip(found.offers).map(|(rank, offer)| shown.record(rank, offer.item, offer.score)).collect());
     }
     add(&app.metrics.offers, found.offers.len());
     add(&app.metrics.stand_ins, found.offers.len() - found.fallback_from.min(found.offers.len()));

@@ -63,7 +63,14 @@ mod tests {
     fn only_the_whole_token_is_equal() {
         let token = Token::new("correct-horse-battery\n").unwrap();
         assert!(token.equals(b"correct-horse-battery"));
-        for wrong in ["", "c", "correct-horse-batter", "correct-horse-battery!", "correct-horse-batterz", "Correct-horse-battery"] {
+        for wrong in [
+            "",
+            "c",
+            "correct-horse-batter",
+            "correct-horse-battery!",
+            "correct-horse-batterz",
+            "Correct-horse-battery",
+        ] {
             assert!(!token.equals(wrong.as_bytes()), "{wrong}");
         }
         let twice = b"correct-horse-batterycorrect-horse-battery";

@@ -80,7 +80,8 @@ async fn read_body(body: &mut Body) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     let mut parts: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Code::BODY_INCOMPLETE, "the body ended early or is framed wrongly"))?;
+        let frame =
+            frame.map_err(|_| Problem::new(Code::BODY_INCOMPLETE, "the body ended early or is framed wrongly"))?;
         // Trailers mean nothing here.
         let Ok(piece) = frame.into_data() else { continue };
         if whole.len() + parts.len() + piece.len() > MAX_BODY_BYTES {

@@ -140,15 +140,15 @@ mod tests {
 
     /// Whether every field of an object, and of those it holds, says what it is.
     fn is_described(object: &Object) -> bool {
-    object.fields.iter().all(|field| {
-        let inner = match &field.shape {
-            Shape::Object(inner) | Shape::Later(inner) => is_described(inner),
-            Shape::List(Shape::Object(inner) | Shape::Later(inner), _) => is_described(inner),
-            _ => true,
-        };
-        inner && field.about.ends_with(['.', ')'])
-    })
-}
+        object.fields.iter().all(|field| {
+            let inner = match &field.shape {
+                Shape::Object(inner) | Shape::Later(inner) => is_described(inner),
+                Shape::List(Shape::Object(inner) | Shape::Later(inner), _) => is_described(inner),
+                _ => true,
+            };
+            inner && field.about.ends_with(['.', ')'])
+        })
+    }
 
     #[test]
     fn every_route_and_field_is_described() {

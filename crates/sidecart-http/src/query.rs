@@ -28,7 +28,11 @@ const MODES: [&str; 2] = ["completion", "discovery"];
 static PAST_BASKET: Object = Object {
     name: "PastBasket",
     fields: &[
-        Field::optional("timestamp", Shape::Time, "When it was bought; needed where the model's times are dates or days."),
+        Field::optional(
+            "timestamp",
+            Shape::Time,
+            "When it was bought; needed where the model's times are dates or days.",
+        ),
         Field::required("items", Shape::List(&Shape::Id, MAX_BASKET_ITEMS), "What was bought."),
     ],
 };
@@ -38,19 +42,43 @@ pub(crate) static QUERY: Object = Object {
     name: "Query",
     fields: &[
         Field::optional("items", Shape::List(&Shape::Id, MAX_BASKET_ITEMS), "The basket so far; repeats count once."),
-        Field::optional("customer_id", Shape::Id, "Who asks. The stored past and purchases since training make the answer better."),
+        Field::optional(
+            "customer_id",
+            Shape::Id,
+            "Who asks. The stored past and purchases since training make the answer better.",
+        ),
         Field::optional(
             "history",
             Shape::List(&Shape::Object(&PAST_BASKET), MAX_HISTORY_BASKETS),
             "The caller's own past, in place of what is stored; what is not before `timestamp` is not used.",
         ),
-        Field::optional("k", Shape::Integer { min: 1, max: MAX_K as i64 }, "How many answers; 10 where it is not given."),
-        Field::optional("mode", Shape::Choice(&MODES), "`completion` (the default) completes the basket, `discovery` leaves out all the customer ever bought."),
-        Field::optional("using", Shape::Choice(&USING), "One part of the model alone; `default` where it is not given."),
+        Field::optional(
+            "k",
+            Shape::Integer { min: 1, max: MAX_K as i64 },
+            "How many answers; 10 where it is not given.",
+        ),
+        Field::optional(
+            "mode",
+            Shape::Choice(&MODES),
+            "`completion` (the default) completes the basket, `discovery` leaves out all the customer ever bought.",
+        ),
+        Field::optional(
+            "using",
+            Shape::Choice(&USING),
+            "One part of the model alone; `default` where it is not given.",
+        ),
         Field::optional("store_id", Shape::Id, "The store the customer is in."),
-        Field::optional("timestamp", Shape::Time, "When it is asked: 2025-06-30T12:00:00Z, or a number where the model's times are numbers; just after the newest purchase that is known where it is not given."),
+        Field::optional(
+            "timestamp",
+            Shape::Time,
+            "When it is asked: 2025-06-30T12:00:00Z, or a number where the model's times are numbers; just after the newest purchase that is known where it is not given.",
+        ),
         Field::optional("exclude", Shape::List(&Shape::Id, MAX_EXCLUDED_ITEMS), "Items that may not come back."),
-        Field::optional("model", Shape::Text(MAX_MODEL_NAME_BYTES), "Which model; the default one where it is not given."),
+        Field::optional(
+            "model",
+            Shape::Text(MAX_MODEL_NAME_BYTES),
+            "Which model; the default one where it is not given.",
+        ),
         Field::optional("explain", Shape::Flag, "Adds name, reason and evidence to each item."),
     ],
 };

@@ -59,15 +59,18 @@ impl Settings {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let wrong = |setting, got: String, expected: &str| {
-            Err(Error::Setting { setting, got, expected: expected.to_owned() })
-        };
+        let wrong =
+            |setting, got: String, expected: &str| Err(Error::Setting { setting, got, expected: expected.to_owned() });
         let limits = &self.limits;
         if !(0.0..1.0).contains(&self.hold_out) {
             return wrong("hold-out", self.hold_out.to_string(), "a share of at least 0 and below 1");
         }
         if self.hold_out > 0.0 && self.exposures.is_none() {
-            return wrong("hold-out", self.hold_out.to_string(), "a log of exposures beside it, else nothing is learned");
+            return wrong(
+                "hold-out",
+                self.hold_out.to_string(),
+                "a log of exposures beside it, else nothing is learned",
+            );
         }
         if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.watch_interval) {
             return wrong("watch interval", format!("{:?}", self.watch_interval), "100 ms to 1 h");

@@ -56,7 +56,9 @@ mod tests {
     fn each_clock_has_its_form() {
         let text = |text: &'static str| Value::Text(text.into());
         let noon = Time::parse("2025-06-30T12:00:00");
-        for same in ["2025-06-30T12:00:00", "2025-06-30 12:00:00Z", "2025-06-30T14:30:00+02:30", "2025-06-30T07:00:00-05:00"] {
+        for same in
+            ["2025-06-30T12:00:00", "2025-06-30 12:00:00Z", "2025-06-30T14:30:00+02:30", "2025-06-30T07:00:00-05:00"]
+        {
             assert_eq!(read_time(&text(same), Clock::Calendar), noon, "{same}");
         }
         for bad in ["", "noon", "2025-06-30T12:00:00+2", "2025-06-30T12:00:00+aa:bb", "2025-13-01", "1751284800"] {

@@ -61,9 +61,8 @@ mod tests {
 
     #[test]
     fn sides_are_fixed_for_ever() {
-        let held: Vec<i64> = (0..40).filter(|&id| HoldOut::new(0.2).holds_out(Some(ExternalIdRef::Int(id)), "")).collect();
-        assert_eq!(held, PINNED);
+        let held: Vec<i64> =
+            (0..40).filter(|&id| HoldOut::new(0.2).holds_out(Some(ExternalIdRef::Int(id)), "")).collect();
+        assert_eq!(held, [0, 4, 6, 10, 14, 19, 20, 21, 22, 28]);
     }
-
-    const PINNED: [i64; 0] = [];
 }

@@ -68,7 +68,11 @@ fn unknown_field(name: &str, object: &Object, at: &Location<'_>) -> Problem {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let known: Vec<&str> = object.fields.iter().map(|field| field.name).collect();
     let message = format!("unknown field; there are: {}", known.join(", "));
-    if is_plain { Location::Field(at, name).problem(Code::UNKNOWN_FIELD, message) } else { at.problem(Code::UNKNOWN_FIELD, message) }
+    if is_plain {
+        Location::Field(at, name).problem(Code::UNKNOWN_FIELD, message)
+    } else {
+        at.problem(Code::UNKNOWN_FIELD, message)
+    }
 }
 
 fn check_shape(value: &Value<'_>, shape: &Shape, at: &Location<'_>) -> Result<(), Problem> {

@@ -75,8 +75,7 @@ impl Object {
                 properties.insert(field.name.to_owned(), schema);
             }
             let required: Vec<&str> = self.fields.iter().filter(|f| f.required).map(|f| f.name).collect();
-            let mut schema =
-                json!({ "type": "object", "properties": properties, "additionalProperties": false });
+            let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
             if !required.is_empty() {
                 schema["required"] = json!(required);
             }

@@ -49,7 +49,11 @@ impl MetricsText {
 }
 
 fn labels_text(labels: &[(&str, &str)], end: Option<&str>) -> String {
-    let all: Vec<String> =
-        labels.iter().copied().chain(end.map(|end| ("le", end))).map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    let all: Vec<String> = labels
+        .iter()
+        .copied()
+        .chain(end.map(|end| ("le", end)))
+        .map(|(name, value)| format!("{name}=\"{value}\""))
+        .collect();
     if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
 }

@@ -63,13 +63,7 @@ pub(crate) struct EventStore {
 
 impl EventStore {
     pub(crate) fn with_limit(limit: usize) -> Self {
-        Self {
-            by_time: BTreeMap::new(),
-            baskets: HashMap::new(),
-            limit,
-            next: 0,
-            counts: EventCounts::default(),
-        }
+        Self { by_time: BTreeMap::new(), baskets: HashMap::new(), limit, next: 0, counts: EventCounts::default() }
     }
 
     pub(crate) fn counts(&self) -> EventCounts {

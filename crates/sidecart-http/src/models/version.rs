@@ -124,7 +124,8 @@ impl LiveVersion {
     /// When a question without a time is asked: just after the newest purchase that is known. The
     /// clock on the wall plays no part, so equal questions get equal answers.
     pub(crate) fn default_time(&self) -> Time {
-        let newest = self.log().last_time().map_or(self.scorer.trained_through(), |t| t.max(self.scorer.trained_through()));
+        let newest =
+            self.log().last_time().map_or(self.scorer.trained_through(), |t| t.max(self.scorer.trained_through()));
         Time(newest.0.saturating_add(1))
     }
 

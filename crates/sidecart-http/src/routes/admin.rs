@@ -19,7 +19,11 @@ use crate::problem::{Code, Problem};
 
 /// Makes the admin address of an app: `GET /metrics` and `POST /admin/reload`.
 pub fn admin_router(app: &Arc<App>) -> Router {
-    let get = |handler| MethodRouter::new().on(MethodFilter::GET, handler).fallback(|| async { Problem::method_not_allowed("GET, HEAD") });
+    let get = |handler| {
+        MethodRouter::new()
+            .on(MethodFilter::GET, handler)
+            .fallback(|| async { Problem::method_not_allowed("GET, HEAD") })
+    };
     Router::new()
         .route("/metrics", get(|State(app): State<Arc<App>>| async move { metrics(&app).await }))
         .route(
@@ -53,7 +57,8 @@ async fn reload(State(app): State<Arc<App>>) -> Response<Body> {
                 .collect();
             json_answer(json!({ "request_id": id, "models": models }).to_string())
         }
-        _ => Problem::new(Code::INTERNAL, "the folder of models cannot be read; the server's log says why").into_response(),
+        _ => Problem::new(Code::INTERNAL, "the folder of models cannot be read; the server's log says why")
+            .into_response(),
     };
     finish(&mut response, &id, app.is_draining());
     response

@@ -40,8 +40,16 @@ static RESULT: Object = Object {
 static RESULTS: Object = Object {
     name: "BatchResults",
     fields: &[
-        Field::required("request_id", Shape::Text(MAX_ID_BYTES), "Name of the request; each answer has it with `/` and its position."),
-        Field::required("results", Shape::List(&Shape::Object(&RESULT), MAX_BATCH_QUERIES), "One for each question, in its order."),
+        Field::required(
+            "request_id",
+            Shape::Text(MAX_ID_BYTES),
+            "Name of the request; each answer has it with `/` and its position.",
+        ),
+        Field::required(
+            "results",
+            Shape::List(&Shape::Object(&RESULT), MAX_BATCH_QUERIES),
+            "One for each question, in its order.",
+        ),
     ],
 };
 

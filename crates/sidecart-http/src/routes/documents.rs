@@ -4,7 +4,6 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIO
 use super::{Access, Content, Method, Route};
 use crate::call::{answer, json_answer};
 
-
 /// What the server can do, for programs.
 pub(super) static OPENAPI: Route = Route {
     method: Method::Get,

@@ -36,7 +36,11 @@ static EVENTS: Object = Object {
     name: "Events",
     fields: &[
         Field::required("events", Shape::List(&Shape::Object(&EVENT), MAX_EVENTS), "The purchases, oldest first."),
-        Field::optional("model", Shape::Text(MAX_MODEL_NAME_BYTES), "Which model; the default one where it is not given."),
+        Field::optional(
+            "model",
+            Shape::Text(MAX_MODEL_NAME_BYTES),
+            "Which model; the default one where it is not given.",
+        ),
     ],
 };
 
@@ -143,9 +147,7 @@ fn purchase(
 /// The id in the form that the model's ids have, where it can have it.
 fn in_form(id: ExternalIdRef<'_>, kind: IdKind) -> ExternalId {
     match (id, kind) {
-        (ExternalIdRef::Text(text), IdKind::Int) => {
-            text.trim().parse().map_or_else(|_| id.to_owned(), ExternalId::Int)
-        }
+        (ExternalIdRef::Text(text), IdKind::Int) => text.trim().parse().map_or_else(|_| id.to_owned(), ExternalId::Int),
         (ExternalIdRef::Int(number), IdKind::Text) => ExternalId::Text(number.to_string().into()),
         _ => id.to_owned(),
     }

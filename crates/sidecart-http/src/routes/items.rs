@@ -7,9 +7,7 @@ use super::{Access, Content, Method, Route, VERSION};
 use crate::app::App;
 use crate::call::{Call, json_answer};
 use crate::json::{Field, Object, Shape, Writer};
-use crate::limits::{
-    DEFAULT_SEARCH_RESULTS, MAX_ID_BYTES, MAX_MODEL_NAME_BYTES, MAX_SEARCH_BYTES, MAX_SEARCH_RESULTS,
-};
+use crate::limits::{DEFAULT_SEARCH_RESULTS, MAX_ID_BYTES, MAX_MODEL_NAME_BYTES, MAX_SEARCH_BYTES, MAX_SEARCH_RESULTS};
 use crate::problem::{Code, Problem};
 
 static FOUND_ITEM: Object = Object {
@@ -17,7 +15,11 @@ static FOUND_ITEM: Object = Object {
     fields: &[
         Field::required("item", Shape::Id, "The item, in the shop's own form."),
         Field::optional("name", Shape::Text(usize::MAX), "Its name, where the shop gave one."),
-        Field::required("customers", Shape::Integer { min: 0, max: u32::MAX as i64 }, "Distinct customers who bought it."),
+        Field::required(
+            "customers",
+            Shape::Integer { min: 0, max: u32::MAX as i64 },
+            "Distinct customers who bought it.",
+        ),
     ],
 };
 
@@ -25,7 +27,11 @@ static FOUND: Object = Object {
     name: "FoundItems",
     fields: &[
         Field::required("request_id", Shape::Text(MAX_ID_BYTES), "Name of the request."),
-        Field::required("items", Shape::List(&Shape::Object(&FOUND_ITEM), MAX_SEARCH_RESULTS), "The items: the id itself first, then ids and names that begin so, then the rest; of equals what most customers bought."),
+        Field::required(
+            "items",
+            Shape::List(&Shape::Object(&FOUND_ITEM), MAX_SEARCH_RESULTS),
+            "The items: the id itself first, then ids and names that begin so, then the rest; of equals what most customers bought.",
+        ),
     ],
 };
 
@@ -37,8 +43,16 @@ pub(super) static ROUTE: Route = Route {
     access: Access::Token,
     parameters: &[
         Field::required("query", Shape::Text(MAX_SEARCH_BYTES), "The text."),
-        Field::optional("limit", Shape::Integer { min: 1, max: MAX_SEARCH_RESULTS as i64 }, "How many; 12 where it is not given."),
-        Field::optional("model", Shape::Text(MAX_MODEL_NAME_BYTES), "Which model; the default one where it is not given."),
+        Field::optional(
+            "limit",
+            Shape::Integer { min: 1, max: MAX_SEARCH_RESULTS as i64 },
+            "How many; 12 where it is not given.",
+        ),
+        Field::optional(
+            "model",
+            Shape::Text(MAX_MODEL_NAME_BYTES),
+            "Which model; the default one where it is not given.",
+        ),
     ],
     body: None,
     content: Content::Json(&FOUND),

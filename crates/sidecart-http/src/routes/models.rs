@@ -21,7 +21,11 @@ static MODEL: Object = Object {
         Field::required("trained_through", Shape::Text(64), "The newest time it has learned from."),
         Field::required("parts", Shape::List(&Shape::Text(64), 64), "What `using` may name."),
         Field::required("counts", Shape::Numbers, "Items, baskets, customers and so on that it was learned from."),
-        Field::required("events", Shape::Numbers, "Purchases since training: baskets and lines held, lines dropped to make room."),
+        Field::required(
+            "events",
+            Shape::Numbers,
+            "Purchases since training: baskets and lines held, lines dropped to make room.",
+        ),
     ],
 };
 
@@ -29,7 +33,11 @@ static MODELS: Object = Object {
     name: "Models",
     fields: &[
         Field::required("request_id", Shape::Text(MAX_ID_BYTES), "Name of the request."),
-        Field::required("default", Shape::OrNull(&Shape::Text(MAX_MODEL_NAME_BYTES)), "The model that answers where none is named, or null."),
+        Field::required(
+            "default",
+            Shape::OrNull(&Shape::Text(MAX_MODEL_NAME_BYTES)),
+            "The model that answers where none is named, or null.",
+        ),
         Field::required("models", Shape::List(&Shape::Object(&MODEL), MAX_MODELS), "The models, by name."),
     ],
 };

@@ -124,7 +124,6 @@ fn too_slow() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the peer is too slow")
 }
 
-
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();

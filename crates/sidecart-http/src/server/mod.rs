@@ -115,8 +115,13 @@ impl Server {
         let watching = tokio::spawn(watch_models(Arc::clone(&app)));
         let places = Arc::new(Semaphore::new(limits.connections));
         let mut acceptors = vec![tokio::spawn(
-            Acceptor { app: Arc::clone(&app), router: router(&app), places: Arc::clone(&places), phase: watched.clone() }
-                .run(listener),
+            Acceptor {
+                app: Arc::clone(&app),
+                router: router(&app),
+                places: Arc::clone(&places),
+                phase: watched.clone(),
+            }
+            .run(listener),
         )];
         let admin_places = Arc::new(Semaphore::new(MAX_ADMIN_CONNECTIONS));
         if let Some(listener) = admin {

@@ -75,12 +75,16 @@ impl Shop {
         writer.add(sections::ITEM_BASKETS, &counts, &[n]).unwrap();
         writer.add(sections::ITEM_CUSTOMERS, &counts, &[n]).unwrap();
         writer.add_owned(sections::POPULAR_ITEMS, (0..N_ITEMS).collect::<Vec<u32>>(), &[n]).unwrap();
-        writer.add_owned(sections::NEIGHBOUR_OFFSETS, (0..=N_ITEMS).map(|i| i * 10).collect::<Vec<u32>>(), &[n + 1]).unwrap();
+        writer
+            .add_owned(sections::NEIGHBOUR_OFFSETS, (0..=N_ITEMS).map(|i| i * 10).collect::<Vec<u32>>(), &[n + 1])
+            .unwrap();
         writer.add_owned(sections::NEIGHBOUR_ITEMS, neighbours, &[n * 10]).unwrap();
         writer.add_owned(sections::NEIGHBOUR_SCORES, scores, &[n * 10]).unwrap();
         // Each item with its next neighbour, beyond chance.
         writer.add_owned(sections::ASSOCIATION_OFFSETS, (0..=N_ITEMS).collect::<Vec<u32>>(), &[n + 1]).unwrap();
-        writer.add_owned(sections::ASSOCIATION_ITEMS, (0..N_ITEMS).map(|i| (i + 1) % N_ITEMS).collect::<Vec<u32>>(), &[n]).unwrap();
+        writer
+            .add_owned(sections::ASSOCIATION_ITEMS, (0..N_ITEMS).map(|i| (i + 1) % N_ITEMS).collect::<Vec<u32>>(), &[n])
+            .unwrap();
         writer.add_owned(sections::ASSOCIATION_CUSTOMERS, vec![7u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_BASKETS, vec![9u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_LIFTS, vec![3.5f32; n], &[n]).unwrap();
@@ -89,7 +93,8 @@ impl Shop {
         staging.write_container(MODEL_FILE, &writer).unwrap();
         let spec = CustomersSpec { n_customers: 2, kind: self.kind, n_items: u64::from(N_ITEMS) };
         let mut customers = staging.customers(spec).unwrap();
-        let bought: [(&str, i64, Vec<ItemId>); 2] = [("anna", 1, (0..5).map(ItemId).collect()), ("ben", 2, vec![ItemId(39)])];
+        let bought: [(&str, i64, Vec<ItemId>); 2] =
+            [("anna", 1, (0..5).map(ItemId).collect()), ("ben", 2, vec![ItemId(39)])];
         for (text, number, items) in &bought {
             let mut customer = Customer::default();
             customer.history.push(Time(self.trained_through().0 - 10), items);
