@@ -99,7 +99,7 @@ impl Writer {
     }
 
     /// A value that was written before.
-    pub(crate) fn written(&mut self, value: Self) {
+    pub(crate) fn written(&mut self, value: &Self) {
         self.before_value();
         self.bytes.extend_from_slice(&value.bytes);
     }

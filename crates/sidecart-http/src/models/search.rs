@@ -55,8 +55,7 @@ impl SearchStep {
     pub(crate) fn advance(&mut self, search: &ItemSearch, model: &Model) -> bool {
         let n_items = search.offsets.len() - 1;
         let end = (self.next + STEP).min(n_items);
-        let customers = model.item_customers();
-        for item in self.next..end {
+        for (item, &customers) in model.item_customers().iter().enumerate().take(end).skip(self.next) {
             let text = search.text_of(item);
             let Some(at) = text.find(&self.part) else { continue };
             let id_end = text.find(SEPARATOR).unwrap_or(text.len());
@@ -66,7 +65,7 @@ impl SearchStep {
                 at if at == id_end + 1 => 2,
                 _ => 3,
             };
-            self.found.push((class, std::cmp::Reverse(customers[item]), item as u32));
+            self.found.push((class, std::cmp::Reverse(customers), item as u32));
         }
         self.found.sort_unstable();
         self.found.truncate(self.limit);

@@ -90,16 +90,18 @@ impl Watcher {
         let named = current(&folder).map(|version| version.to_string());
         let version = named.as_ref().ok().cloned();
         let model = self.models.get(name);
-        if let (Some(model), Some(version)) = (&model, &version) {
-            if model.live().version == *version {
-                self.failures.remove(name);
-                return Outcome::Unchanged;
-            }
+        if let (Some(model), Some(version)) = (&model, &version)
+            && model.live().version == *version
+        {
+            self.failures.remove(name);
+            return Outcome::Unchanged;
         }
-        if let Some(failure) = self.failures.get(name) {
-            if !force && failure.version == version && Instant::now() < failure.next {
-                return Outcome::Waiting;
-            }
+        if let Some(failure) = self.failures.get(name)
+            && !force
+            && failure.version == version
+            && Instant::now() < failure.next
+        {
+            return Outcome::Waiting;
         }
         let opened = match named {
             Ok(version) => LiveVersion::open(name, &folder.join(version)),

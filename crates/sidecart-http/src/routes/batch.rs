@@ -87,7 +87,7 @@ async fn batch(app: Arc<App>, mut call: Call) -> Result<Response<Body>, Problem>
         }
         out.begin_object();
         match answer_one(&mut versions, &call.id, query, position) {
-            Ok(answer) => out.field("answer").written(answer),
+            Ok(answer) => out.field("answer").written(&answer),
             Err(problem) => problem.write(out.field("error")),
         }
         out.end_object();
