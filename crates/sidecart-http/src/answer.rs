@@ -281,3 +281,23 @@ impl Shown<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn a_panic_is_the_problem_of_one_question() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::new(Settings::new(folder.path())).unwrap();
+        for _ in 0..100 {
+            let problem = isolated(&app, || panic!("in the scorer")).unwrap_err();
+            assert_eq!(problem.code, Code::INTERNAL);
+            assert!(!problem.message.contains("scorer"), "{}", problem.message);
+        }
+        assert_eq!(app.metrics.panics.load(Ordering::Relaxed), 100);
+        assert_eq!(isolated(&app, || Ok(())), Ok(()));
+    }
+}

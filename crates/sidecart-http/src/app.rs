@@ -48,7 +48,7 @@ impl App {
         };
         let models =
             Arc::new(Models::new(&settings.models, settings.default_model.clone(), settings.limits.event_lines));
-        let watcher = Watcher::new(Arc::clone(&models), settings.watch_interval);
+        let watcher = Watcher::new(Arc::clone(&models), settings.watch_interval, Arc::clone(&settings.progress));
         Ok(Arc::new(Self {
             models,
             metrics: Metrics::new(ROUTES.len()),

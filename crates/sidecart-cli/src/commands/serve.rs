@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ServeArgs, progress: Reporter) -> Result<()> {
         watch_interval,
         exposures: args.exposures.clone(),
         hold_out: args.hold_out,
-        limits: Limits { event_lines: args.event_lines, ..Limits::default() },
+        limits: limits(args),
         progress: Arc::clone(&progress) as Arc<dyn Progress + Send + Sync>,
         ..Settings::new(&args.models)
     };
@@ -31,6 +31,12 @@ pub(crate) fn run(args: &ServeArgs, progress: Reporter) -> Result<()> {
         n => progress.note(&format!("stopped; {n} connections were cut off in the middle of a request")),
     }
     Ok(())
+}
+
+fn limits(args: &ServeArgs) -> Limits {
+    let default = Limits::default();
+    let in_flight = args.in_flight.unwrap_or(default.in_flight);
+    Limits { in_flight, event_lines: args.event_lines, ..default }
 }
 
 fn started(server: &Server, has_token: bool, progress: &dyn Progress) {

@@ -110,3 +110,46 @@ fn write_all(records: &Receiver<Vec<ExposureRecord>>, mut files: ExposureFiles, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(position: usize) -> ExposureRecord {
+        let text = format!(
+            r#"{{"request_id": "r", "time": 1, "model": "m", "version": "v", "kind": "cross-sell", "item": 7,
+                "position": {position}, "score": 0.5, "probability_shown": 1.0, "held_out": false}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn what_was_taken_is_written_before_the_end_and_later_ones_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = ExposureLog::open(folder.path(), 1 << 20).unwrap();
+        for position in 1..=1_000 {
+            log.log(vec![record(position), record(position)]);
+        }
+        log.close();
+        log.log(vec![record(1); 3]);
+        log.close();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        assert_eq!((count(&log.counts.written), count(&log.counts.dropped), count(&log.counts.failed)), (2_000, 3, 0));
+        let text = std::fs::read_to_string(folder.path().join("exposures.jsonl")).unwrap();
+        let read: Vec<ExposureRecord> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), 2_000);
+        assert_eq!(read[1_999], record(1_000));
+    }
+
+    #[test]
+    fn a_full_queue_is_counted_and_never_waited_for() {
+        let (queue, records) = sync_channel(2);
+        let counts = Arc::new(ExposureCounts::default());
+        let log = ExposureLog { queue: Mutex::new(Some(queue)), writer: Mutex::new(None), counts };
+        for _ in 0..5 {
+            log.log(vec![record(1); 2]);
+        }
+        assert_eq!(log.counts.dropped.load(Ordering::Relaxed), 6);
+        assert_eq!(records.try_iter().count(), 2);
+    }
+}

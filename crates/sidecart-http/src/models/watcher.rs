@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sidecart_artifact::{CURRENT_FILE, current};
+use sidecart_core::Progress;
 
 use super::registry::{Model, Models};
 use super::version::LiveVersion;
@@ -45,11 +46,14 @@ pub(crate) struct Watcher {
     /// Versions that were replaced, until the last request on them is over: freeing hundreds of
     /// megabytes takes milliseconds that no request should pay.
     retired: Vec<Arc<LiveVersion>>,
+    progress: Arc<dyn Progress + Send + Sync>,
+    told_too_many: bool,
 }
 
 impl Watcher {
-    pub(crate) fn new(models: Arc<Models>, interval: Duration) -> Self {
-        Self { models, first_pause: interval, failures: BTreeMap::new(), retired: Vec::new() }
+    pub(crate) fn new(models: Arc<Models>, interval: Duration, progress: Arc<dyn Progress + Send + Sync>) -> Self {
+        let (failures, retired) = (BTreeMap::new(), Vec::new());
+        Self { models, first_pause: interval, failures, retired, progress, told_too_many: false }
     }
 
     /// Number of replaced versions that still answer a request.
@@ -69,7 +73,7 @@ impl Watcher {
 
     /// The subfolders that are models, by name; hidden ones and those whose name could not stand in a
     /// request are none.
-    fn names(&self) -> Result<Vec<Arc<str>>> {
+    fn names(&mut self) -> Result<Vec<Arc<str>>> {
         let path = &self.models.folder;
         let failed = |source| Error::ModelsFolder { path: path.clone(), source };
         let mut names = Vec::new();
@@ -81,6 +85,11 @@ impl Watcher {
             }
         }
         names.sort_unstable();
+        if names.len() > MAX_MODELS && !self.told_too_many {
+            self.told_too_many = true;
+            let message = format!("{} models in the folder; the first {MAX_MODELS} by name are served", names.len());
+            self.progress.note(&message);
+        }
         names.truncate(MAX_MODELS);
         Ok(names)
     }
