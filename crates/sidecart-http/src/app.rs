@@ -71,6 +71,10 @@ impl App {
     ///
     /// # Errors
     /// [`Error::ModelsFolder`] when the folder cannot be read; what is loaded stays.
+    ///
+    /// # Panics
+    /// When a version is replaced from a thread that runs an async runtime's tasks; use its threads
+    /// for blocking work.
     pub fn load_models(&self, retry: Retry) -> Result<usize> {
         let outcomes = self.look(retry)?;
         Ok(outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed { .. } | Outcome::Waiting)).count())

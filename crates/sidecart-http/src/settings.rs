@@ -38,6 +38,9 @@ pub struct Settings {
     pub progress: Arc<dyn Progress + Send + Sync>,
 }
 
+/// More connections than any system has files for.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
 impl Settings {
     /// The defaults over a folder of models: `127.0.0.1:8080`, admin on `127.0.0.1:9090`, no token,
     /// no log; the time from the system.
@@ -75,9 +78,9 @@ impl Settings {
         if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.watch_interval) {
             return wrong("watch interval", format!("{:?}", self.watch_interval), "100 ms to 1 h");
         }
-        if limits.connections == 0 || limits.in_flight == 0 {
+        if !(1..=MOST_CONNECTIONS).contains(&limits.connections) || limits.in_flight == 0 {
             let got = format!("{} and {}", limits.connections, limits.in_flight);
-            return wrong("connections and in-flight", got, "at least 1 each");
+            return wrong("connections and in-flight", got, "1 to 1000000, and at least 1");
         }
         if limits.event_lines < MAX_BASKET_ITEMS {
             return wrong("event lines", limits.event_lines.to_string(), "at least 1000, the lines of one purchase");

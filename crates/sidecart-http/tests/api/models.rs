@@ -78,6 +78,7 @@ fn mistaken_folders_and_settings_are_refused_at_the_start() {
         &|s| s.watch_interval = std::time::Duration::ZERO,
         &|s| s.limits.in_flight = 0,
         &|s| s.limits.connections = 0,
+        &|s| s.limits.connections = usize::MAX,
         &|s| s.limits.event_lines = 10,
     ] {
         assert!(matches!(refused(change), Error::Setting { .. }));
