@@ -1,5 +1,6 @@
 //! What the user typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -60,6 +61,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sidecart associations shop.toml\n  sidecart associations shop.toml --level brand --json"
     )]
     Associations(AssociationsArgs),
+    /// Answer over HTTP, with every model below a folder
+    #[command(
+        after_help = "Examples:\n  sidecart serve models                                 try it at http://127.0.0.1:8080/\n  sidecart serve models --listen 0.0.0.0:8080 --token-env SIDECART_TOKEN\n  sidecart serve models --exposures shown --hold-out 0.05"
+    )]
+    Serve(ServeArgs),
     /// Show what a model holds
     #[command(
         after_help = "Examples:\n  sidecart inspect models/shop\n  sidecart inspect models/shop --item phone-s22\n  sidecart inspect models/shop --verify"
@@ -369,6 +375,47 @@ pub(crate) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ServeArgs {
+    /// Folder of model folders: each subfolder with a file CURRENT is a model of its name. New
+    /// versions answer as soon as they are published
+    pub(crate) models: PathBuf,
+    /// Where requests come in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Where metrics and reloading are; not for the public
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090", conflicts_with = "no_admin")]
+    pub(crate) admin_listen: SocketAddr,
+    /// No metrics and no reloading
+    #[arg(long)]
+    pub(crate) no_admin: bool,
+    /// The model that answers where a request names none [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) default_model: Option<String>,
+    /// Requests have to bring the token that this environment variable holds
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) token_env: Option<String>,
+    /// Requests have to bring the token that this file holds
+    #[arg(long, value_name = "FILE", conflicts_with = "token_env")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Seconds between two looks for new versions
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub(crate) watch: f64,
+    /// Log what is shown, as JSON lines in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) exposures: Option<PathBuf>,
+    /// Share of customers who are shown nothing, so that the effect of showing can be measured
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "exposures")]
+    pub(crate) hold_out: f64,
+    /// Requests that may be scored or wait for it; more are sent away with 503 [default: 4 for each
+    /// core]
+    #[arg(long, value_name = "N")]
+    pub(crate) in_flight: Option<usize>,
+    /// Lines of purchases since training that are kept of each model
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) event_lines: usize,
 }
 
 #[derive(ClapArgs, Debug)]

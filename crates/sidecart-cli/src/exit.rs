@@ -33,6 +33,8 @@ fn code(error: &anyhow::Error) -> u8 {
     let class = error.chain().find_map(|cause| {
         if let Some(e) = cause.downcast_ref::<sidecart::Error>() {
             Some(e.class())
+        } else if let Some(e) = cause.downcast_ref::<sidecart_http::Error>() {
+            Some(e.class())
         } else {
             cause.downcast_ref::<std::io::Error>().map(|_| ErrorClass::Environment)
         }

@@ -67,6 +67,9 @@ fn the_demo_runs_and_its_next_commands_work() {
     let inspected = sidecart(at, &["inspect", "shop/models/shop", "--item", "phone-s22", "--verify"]);
     assert!(inspected.status.success() && text(&inspected.stdout).contains("case-s22"));
 
+    #[cfg(unix)]
+    serve_answers_and_stops(at);
+
     let counted = sidecart(at, &["count", "shop/sidecart.toml", "--out", "shop.stats"]);
     assert!(counted.status.success(), "{}", text(&counted.stderr));
     let trained =
@@ -85,6 +88,47 @@ fn the_demo_runs_and_its_next_commands_work() {
     }
 }
 
+/// The server over the demo shop: asks it once and stops it as a service manager does.
+#[cfg(unix)]
+fn serve_answers_and_stops(at: &Path) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpStream;
+    use std::process::Stdio;
+
+    let args = ["serve", "shop/models", "--listen", "127.0.0.1:0", "--no-admin", "--token-env", "SIDECART_TEST_TOKEN"];
+    let mut server = Command::new(env!("CARGO_BIN_EXE_sidecart"))
+        .args(args)
+        .env("SIDECART_TEST_TOKEN", "sixteen-characters")
+        .current_dir(at)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = said.find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned())).unwrap();
+    assert!(said.any(|line| line.contains("model shop: version")), "the model is loaded");
+    let ask = |token: &str| {
+        let body = r#"{"items": ["phone-s22"], "k": 3, "explain": true}"#;
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(
+            stream,
+            "POST /v1/recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask("sixteen-characters");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Case for Galaxo S22"), "{answer}");
+    assert!(ask("another-token-here").starts_with("HTTP/1.1 401"));
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert!(said.any(|line| line.contains("every request was answered")));
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn exit_codes_say_who_has_to_act() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,6 +144,16 @@ fn exit_codes_say_who_has_to_act() {
     let broken = sidecart(at, &["train", "--purchases", "broken.parquet", "--out", "m"]);
     assert_eq!(broken.status.code(), Some(3), "wrong data");
     assert!(text(&broken.stderr).contains("broken.parquet"));
+    assert_eq!(code(&["serve", "nowhere"]), Some(2), "no such folder");
+    assert_eq!(code(&["serve", ".", "--hold-out", "0.1"]), Some(2), "a hold-out without a log");
+    std::fs::write(at.join("token"), "short").unwrap();
+    let weak = sidecart(at, &["serve", ".", "--token-file", "token"]);
+    assert_eq!(weak.status.code(), Some(2));
+    assert!(
+        text(&weak.stderr).contains("16 to 512") && !text(&weak.stderr).contains("short"),
+        "{}",
+        text(&weak.stderr)
+    );
     assert_eq!(code(&["--version"]), Some(0));
     assert_eq!(code(&["config", "--reference"]), Some(0));
 }

@@ -226,6 +226,23 @@ impl EventLog {
         Ok(())
     }
 
+    /// Drops every basket at or before `time`, and customers of whom nothing is left; the number of
+    /// lines dropped. [`last_time`](Self::last_time) stays. O(customers + lines).
+    pub fn forget_through(&mut self, time: Time) -> usize {
+        let before = self.n_lines;
+        let n_lines = &mut self.n_lines;
+        let mut forget = |history: &mut History| {
+            let n_items = history.items.len();
+            history.keep_newest(history.len() - history.times.partition_point(|&t| t <= time));
+            *n_lines -= n_items - history.items.len();
+            !history.is_empty()
+        };
+        self.by_int.retain(|_, history| forget(history));
+        self.by_text.retain(|_, history| forget(history));
+        forget(&mut self.anonymous);
+        before - self.n_lines
+    }
+
     /// The newest time of any basket.
     #[must_use]
     pub fn last_time(&self) -> Option<Time> {
@@ -287,6 +304,30 @@ mod tests {
         log.record(ExternalIdRef::Text("a"), Time(1), &[ItemId(0), ItemId(1)]).unwrap();
         assert_eq!(log.record(ExternalIdRef::Text("a"), Time(2), &[ItemId(0)]), Err(EventLogError::Full { limit: 2 }));
         assert_eq!((log.n_lines(), log.n_customers()), (2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_forgotten_was_never_there(
+            purchases in proptest::collection::vec((0u8..4, 0i64..9, 1usize..4), 0..30),
+            through in -1i64..10,
+        ) {
+            let (mut log, mut without) = (EventLog::with_limit(1000), EventLog::with_limit(1000));
+            let mut n_lines = 0;
+            for &(who, time, n_items) in &purchases {
+                let customer = [None, Some(ExternalIdRef::Int(1)), Some(ExternalIdRef::Text("a")), Some(ExternalIdRef::Int(2))];
+                let lines = || (0..n_items as u32).map(|item| (ItemId(item), 1.0));
+                log.record_lines(customer[usize::from(who)], Time(time), lines()).unwrap();
+                if time > through {
+                    without.record_lines(customer[usize::from(who)], Time(time), lines()).unwrap();
+                } else {
+                    n_lines += n_items;
+                }
+            }
+            prop_assert_eq!(log.forget_through(Time(through)), n_lines);
+            prop_assert_eq!((&log.by_int, &log.by_text, &log.anonymous), (&without.by_int, &without.by_text, &without.anonymous));
+            prop_assert_eq!(log.n_lines(), without.n_lines());
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod inspect;
 mod probability;
 mod ranker;
 mod recommend;
+mod serve;
 mod train;
 
 use anyhow::{Context, Result};
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &Args, learners: &[&dyn RankerLearner]) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&session, args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Associations(args) => associations::run(&session, args),
+        Command::Serve(args) => serve::run(args, session.progress),
         Command::Inspect(args) => inspect::run(args),
         Command::Config(args) => config::run(args),
     }
