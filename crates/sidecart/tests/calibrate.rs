@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use sidecart::Error;
 use sidecart::artifact::{ContainerWriter, Draft, MODEL_FILE, Mode, ModelFiles, Version, current, publish};
 use sidecart::calibrate::{CalibrateRequest, CalibrationReport, calibrate};
 use sidecart::core::{ErrorClass, Rng};
 use sidecart::serve::offers::OfferKind;
 use sidecart::serve::offers::calibration::{Platt, log_odds, probability};
-use sidecart::{Error, Result};
 
 const DAY: i64 = 86_400_000;
 
@@ -200,8 +200,8 @@ fn another_folder_can_take_the_version() {
 fn logs_without_a_hold_out_or_of_other_versions_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (path, version) = model(folder.path());
-    let refused = |name: &str, lines: String| -> Result<CalibrationReport> {
-        calibrate(&request(&path, write(folder.path(), name, &lines), None))
+    let refused = |name: &str, lines: String| {
+        calibrate(&request(&path, write(folder.path(), name, &lines), None)).map_err(Box::new)
     };
     let line = |offer: &Offer, version: Version| {
         exposure_line(offer, version, "upsell").replace('}', &format!(",\"accepted\":{}}}", offer.bought))
@@ -219,9 +219,9 @@ fn logs_without_a_hold_out_or_of_other_versions_are_refused() {
 
     // A version's name never becomes a path.
     let climbing: String = offers.iter().map(|o| line(o, other).replace("00ff00ff00ff00ff", "../shop")).collect();
-    assert!(matches!(refused("path.jsonl", climbing), Err(Error::NoCalibration { .. })));
+    assert!(matches!(refused("path.jsonl", climbing), Err(error) if matches!(*error, Error::NoCalibration { .. })));
 
     let silent: String = offers.iter().map(|o| exposure_line(o, version, "upsell")).collect();
-    assert!(matches!(refused("silent.jsonl", silent), Err(Error::Setting { .. })));
+    assert!(matches!(refused("silent.jsonl", silent), Err(error) if matches!(*error, Error::Setting { .. })));
     assert_eq!(current(&path).unwrap(), version);
 }

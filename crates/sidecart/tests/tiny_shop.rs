@@ -333,6 +333,13 @@ fn evaluation_refuses_what_cannot_be_measured() {
         sidecart::evaluate(&dataset, &config, request, &NoProgress).map_err(Box::new)
     };
     let report = evaluate(&|_| (), EvaluateRequest::default()).unwrap();
+    // 30 customers with an order every 30 days, and no prices.
+    let [everyone] = &report.customers.as_ref().unwrap().rows[..] else { panic!("one row without segments") };
+    assert_eq!((everyone.n_customers, everyone.n_orders, everyone.average_order_value), (30, 120, None));
+    assert_eq!((everyone.retention.unwrap().value, everyone.days_to_next_order), (1.0, Some(30.0)));
+    assert!(report.to_table().contains("Customers of the whole history"));
+    let gone = evaluate(&|c| c.evaluate.retention_days = 29, EvaluateRequest::default()).unwrap();
+    assert_eq!(gone.customers.unwrap().rows[0].retention.unwrap().value, 0.0);
     assert!(report.ranker("default").is_some() && report.ranker("embeddings").is_none());
     let embeddings = EvaluateRequest { using: Some(Source::Embeddings), ..EvaluateRequest::default() };
     let error = evaluate(&|_| (), embeddings).unwrap_err();

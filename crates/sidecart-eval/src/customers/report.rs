@@ -74,7 +74,10 @@ impl SegmentReport {
             ("order value", "average order value: paid for an order".into()),
             (
                 "retention",
-                format!("share of customers who order again within {} days of their first order", self.within_days),
+                format!(
+                    "share of customers who order again within {} days of their first order (± by Wilson)",
+                    self.within_days
+                ),
             ),
             ("days to next", "median days to a customer's next order, waits that the end cuts off included".into()),
             ("headroom", "what a customer's order lacks to the average of the segment's others, 0 above it".into()),
