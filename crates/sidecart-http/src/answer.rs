@@ -132,7 +132,8 @@ pub(crate) fn answer(
     isolated(app, || live.with_work(|work| write_answer(app, live, work, request_id, value, at, out)))
 }
 
-fn isolated(app: &App, work: impl FnOnce() -> Result<(), Problem>) -> Result<(), Problem> {
+/// Does the work of one question; a panic becomes its problem.
+pub(crate) fn isolated(app: &App, work: impl FnOnce() -> Result<(), Problem>) -> Result<(), Problem> {
     // The scratch of a panicked question is not used again, and nothing else is changed by one.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         add(&app.metrics.panics, 1);

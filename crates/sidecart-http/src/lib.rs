@@ -24,6 +24,7 @@ mod json;
 pub mod limits;
 mod metrics;
 mod models;
+mod offers;
 mod openapi;
 mod page;
 mod problem;

@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::times::{expected_time, read_time};
 
 /// Names of the parts of a model, as on the command line.
-const USING: [&str; Source::NAMES.len()] = {
+pub(crate) const USING: [&str; Source::NAMES.len()] = {
     let mut names = [""; Source::NAMES.len()];
     let mut at = 0;
     while at < names.len() {
@@ -23,7 +23,7 @@ const USING: [&str; Source::NAMES.len()] = {
     names
 };
 
-const MODES: [&str; 2] = ["completion", "discovery"];
+pub(crate) const MODES: [&str; 2] = ["completion", "discovery"];
 
 static PAST_BASKET: Object = Object {
     name: "PastBasket",
@@ -37,6 +37,9 @@ static PAST_BASKET: Object = Object {
     ],
 };
 
+/// A past that a question brings along.
+pub(crate) const PAST_SHAPE: Shape = Shape::List(&Shape::Object(&PAST_BASKET), MAX_HISTORY_BASKETS);
+
 /// One question.
 pub(crate) static QUERY: Object = Object {
     name: "Query",
@@ -49,7 +52,7 @@ pub(crate) static QUERY: Object = Object {
         ),
         Field::optional(
             "history",
-            Shape::List(&Shape::Object(&PAST_BASKET), MAX_HISTORY_BASKETS),
+            PAST_SHAPE,
             "The caller's own past, in place of what is stored; what is not before `timestamp` is not used.",
         ),
         Field::optional(
@@ -102,8 +105,8 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// A [`Problem`] with the field at fault.
-pub(crate) fn check_query(value: &Value<'_>, at: &Location<'_>) -> Result<(), Problem> {
-    check(value, &QUERY, at)?;
+pub(crate) fn check_query(value: &Value<'_>, table: &Object, at: &Location<'_>) -> Result<(), Problem> {
+    check(value, table, at)?;
     let n_past_items: usize = value.list("history").iter().map(|basket| basket.list("items").len()).sum();
     if n_past_items > MAX_HISTORY_ITEMS {
         let message = format!("{n_past_items} items in all, at most {MAX_HISTORY_ITEMS} are taken");

@@ -120,8 +120,8 @@ fn check_shape(value: &Value<'_>, shape: &Shape, at: &Location<'_>) -> Result<()
         (Shape::Object(object), value) => check(value, object, at),
         (Shape::OrNull(_), Value::Null) => Ok(()),
         (Shape::OrNull(shape), value) => check_shape(value, shape, at),
-        (Shape::Later(_) | Shape::Numbers, Value::Object(_)) => Ok(()),
-        (Shape::Later(_) | Shape::Numbers, _) => wrong("an object"),
+        (Shape::Later(_) | Shape::Numbers | Shape::Free, Value::Object(_)) => Ok(()),
+        (Shape::Later(_) | Shape::Numbers | Shape::Free, _) => wrong("an object"),
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Shape {
     OrNull(&'static Shape),
     /// An object of numbers under names of its own.
     Numbers,
+    /// An object whose fields are checked elsewhere.
+    Free,
 }
 
 /// A field of an object.
@@ -99,6 +101,7 @@ impl Shape {
             Self::List(of, max) => json!({ "type": "array", "maxItems": max, "items": of.document(schemas) }),
             Self::Object(object) | Self::Later(object) => object.document(schemas),
             Self::OrNull(shape) => json!({ "anyOf": [shape.document(schemas), { "type": "null" }] }),
+            Self::Free => json!({ "type": "object" }),
             Self::Numbers => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
         }
     }

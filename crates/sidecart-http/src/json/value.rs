@@ -68,6 +68,22 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same as a value of `serde_json`, for what is checked by others; of a doubled field the later
+    /// one.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Flag(value) => (*value).into(),
+            Self::Integer(value) => (*value).into(),
+            Self::Number(value) => (*value).into(),
+            Self::Text(value) => value.as_ref().into(),
+            Self::List(values) => values.iter().map(Self::to_json).collect(),
+            Self::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.clone().into_owned(), value.to_json())).collect()
+            }
+        }
+    }
+
     /// The id that a text or whole number is.
     pub(crate) fn id(&self) -> Option<ExternalIdRef<'_>> {
         match self {

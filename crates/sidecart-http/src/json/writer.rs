@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use sidecart_core::ExternalIdRef;
+use sidecart_core::{ExternalIdRef, Money};
 
 /// Writes JSON straight into bytes, which is what an answer costs beside scoring.
 ///
@@ -88,6 +88,21 @@ impl Writer {
         serde_json::to_writer(&mut self.bytes, &value).expect("a number always becomes JSON");
     }
 
+    /// An amount, exact to its last digit.
+    pub(crate) fn money(&mut self, amount: Money) {
+        self.before_value();
+        let units = amount.0.unsigned_abs();
+        let scale = Money::SCALE.unsigned_abs();
+        let (whole, rest) = (units / scale, units % scale);
+        let sign = if amount.0 < 0 { "-" } else { "" };
+        write!(self.bytes, "{sign}{whole}").expect("bytes take everything");
+        if rest > 0 {
+            // Four digits after the point, without the zeros at their end.
+            let digits = format!("{rest:04}");
+            write!(self.bytes, ".{}", digits.trim_end_matches('0')).expect("bytes take everything");
+        }
+    }
+
     pub(crate) fn flag(&mut self, value: bool) {
         self.before_value();
         self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
@@ -117,7 +132,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const _: () = assert!(Money::SCALE == 10_000, "four digits after the point");
+
     proptest! {
+        #[test]
+        fn amounts_are_exact(units: i64) {
+            let mut out = Writer::default();
+            out.money(Money(units));
+            let text = String::from_utf8(out.into_bytes()).unwrap();
+            let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+            let digits: i128 = format!("{whole}{rest:0<4}").parse().unwrap();
+            prop_assert_eq!(digits, i128::from(units));
+            prop_assert!(!text.ends_with('.') && !(text.contains('.') && text.ends_with('0')));
+        }
+
         #![proptest_config(ProptestConfig::with_cases(10_000))]
         #[test]
         fn what_is_written_reads_back(texts in proptest::collection::vec(any::<String>(), 0..4), number in any::<f32>(), id in any::<i64>()) {

@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::http::HeaderValue;
 use sidecart_core::{Customer, EventLog, ExternalIdRef, History, ItemId, Time};
+use sidecart_serve::offers::OffersScratch;
 use sidecart_serve::{CustomerReader, Query, Scorer, Scratch};
 
 use super::pool::Pool;
@@ -18,6 +19,8 @@ pub(crate) struct Work {
     pub(crate) scratch: Scratch,
     pub(crate) reader: CustomerReader,
     pub(crate) customer: Customer,
+    /// Made with the first question for a slate.
+    pub(crate) offers: Option<OffersScratch>,
     pub(crate) basket: Vec<ItemId>,
     pub(crate) exclude: Vec<ItemId>,
     /// Positions of basket items that the model does not know.
@@ -67,6 +70,7 @@ impl LiveVersion {
             scratch: self.scorer.scratch(),
             reader: CustomerReader::default(),
             customer: Customer::default(),
+            offers: None,
             basket: Vec::new(),
             exclude: Vec::new(),
             unknown: Vec::new(),

@@ -109,7 +109,7 @@ fn answer_one(
 ) -> Result<Writer, Problem> {
     let queries = Location::Field(&Location::Body, "queries");
     let at = Location::Entry(&queries, position);
-    check_query(query, &at)?;
+    check_query(query, &QUERY, &at)?;
     let live = versions.find(query.text("model"), &at)?;
     let mut out = answer_writer(query.integer("k"));
     answer(versions.app, &live, &format!("{request_id}/{position}"), query, &at, &mut out)?;

@@ -7,6 +7,7 @@
 //! | file | address |
 //! |---|---|
 //! | `recommend.rs` | `POST /v1/recommend` |
+//! | `offers.rs` | `POST /v1/offers` |
 //! | `batch.rs` | `POST /v1/batch` |
 //! | `events.rs` | `POST /v1/events` |
 //! | `models.rs` | `GET /v1/models` |
@@ -22,6 +23,7 @@ mod events;
 mod health;
 mod items;
 mod models;
+mod offers;
 mod recommend;
 
 use std::collections::BTreeMap;
@@ -105,6 +107,7 @@ pub(crate) struct Route {
 /// Every address of the scoring port.
 pub(crate) static ROUTES: &[&Route] = &[
     &recommend::ROUTE,
+    &offers::ROUTE,
     &batch::ROUTE,
     &events::ROUTE,
     &models::ROUTE,

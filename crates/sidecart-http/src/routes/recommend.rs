@@ -31,7 +31,7 @@ async fn recommend(app: Arc<App>, mut call: Call) -> Result<Response<Body>, Prob
     let body = call.json_body(app.settings.limits.body_time).await?;
     let _turn = app.turns.take().await?;
     let value = parse(&body)?;
-    check_query(&value, &Location::Body)?;
+    check_query(&value, &QUERY, &Location::Body)?;
     let live = app.models.find(value.text("model"))?.live();
     let mut out = answer_writer(value.integer("k"));
     answer(&app, &live, &call.id, &value, &Location::Body, &mut out)?;

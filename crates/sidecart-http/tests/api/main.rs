@@ -14,5 +14,6 @@ mod items;
 mod matrix;
 mod metrics;
 mod models;
+mod offers;
 mod recommend;
 mod traversal;
