@@ -72,6 +72,25 @@ async fn what_was_declined_rests_and_a_session_ends() {
 }
 
 #[tokio::test]
+async fn a_basket_without_prices_says_so() {
+    let shop = Fixture::new();
+    let reply = shop.post(OFFERS, &json!({ "items": ["item-03"], "threshold": { "amount": 20.5 } })).await;
+    assert_eq!(
+        reply.json["threshold"],
+        json!({ "gap": null, "fillings": [], "reason": "unknown_price" }),
+        "{}",
+        reply.text
+    );
+    let empty = shop.post(OFFERS, &json!({ "items": [], "threshold": { "amount": 20.5, "max_items": 4 } })).await;
+    assert_eq!(
+        (&empty.json["threshold"]["gap"], &empty.json["threshold"]["reason"]),
+        (&json!(20.5), &json!("no_candidate")),
+        "{}",
+        empty.text
+    );
+}
+
+#[tokio::test]
 async fn wrong_questions_name_the_field() {
     let shop = Fixture::new();
     for (body, status, field) in [
@@ -83,9 +102,17 @@ async fn wrong_questions_name_the_field() {
         (json!({ "policy": { "min_relevance": 2 } }), 422, "policy"),
         (json!({ "declined": [{ "when": 3 }] }), 422, "declined[0].when"),
         (json!({ "k": 0 }), 422, "k"),
+        (json!({ "threshold": { "max_items": 2 } }), 422, "threshold.amount"),
+        (json!({ "threshold": { "amount": 1e300 } }), 422, "threshold.amount"),
+        (json!({ "threshold": { "amount": 20, "max_items": 5 } }), 422, "threshold.max_items"),
     ] {
         let reply = shop.post(OFFERS, &body).await;
-        assert_eq!((reply.status.as_u16(), &reply.json["error"]["field"]), (status, &json!(field)), "{body}: {}", reply.text);
+        assert_eq!(
+            (reply.status.as_u16(), &reply.json["error"]["field"]),
+            (status, &json!(field)),
+            "{body}: {}",
+            reply.text
+        );
     }
     let unknown = shop.post(OFFERS, &json!({ "items": [], "model": "none" })).await;
     assert_eq!(unknown.status, 404, "{}", unknown.text);

@@ -20,7 +20,7 @@
 //! | `query.rs`, `collect.rs`, `screen.rs` | a question, its candidates, the rules applied to them |
 //! | `optimum.rs` | the exact search |
 //! | `slate.rs`, `reason.rs` | the answer |
-//! | `threshold.rs` | the few items that lift a basket to an amount |
+//! | `fillings.rs`, `threshold/` | the few items that lift a basket to an amount |
 //! | `session/` | what a session has seen, in a signed token |
 //! | `exposure.rs`, `calibration.rs`, `settings.rs` | the log of what was shown, and what it says of probabilities |
 
@@ -29,6 +29,7 @@ pub mod calibration;
 mod categories;
 mod collect;
 pub mod exposure;
+mod fillings;
 mod hosts;
 mod items;
 mod kind;
@@ -52,6 +53,7 @@ mod tests;
 
 pub use attributes::{AttributeValue, Attributes};
 pub use categories::CategoryTree;
+pub use fillings::{BasketFillings, Threshold};
 pub use hosts::{Host, HostTable};
 pub use items::{OfferItem, OfferItems};
 pub use kind::{OfferKind, OfferKinds};

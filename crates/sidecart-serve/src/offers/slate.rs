@@ -74,14 +74,14 @@ pub struct Slate<'s> {
 
 /// Memory of one thread for slates: after the first few questions nothing is allocated.
 pub struct OffersScratch {
-    ranking: Scratch,
+    pub(super) ranking: Scratch,
     upsell: UpsellScratch,
-    collected: Collected,
-    passed: Vec<Option<Passed>>,
+    pub(super) collected: Collected,
+    pub(super) passed: Vec<Option<Passed>>,
     pub(super) choices: Vec<Choice>,
     search: SearchMemory,
     offers: Vec<Offer>,
-    removed: Vec<Removed>,
+    pub(super) removed: Vec<Removed>,
 }
 
 impl Scorer {
@@ -247,7 +247,7 @@ impl Scorer {
 }
 
 /// Applies the rules to every candidate.
-fn screen_all(
+pub(super) fn screen_all(
     screen: &Screen<'_>,
     collected: &Collected,
     passed: &mut Vec<Option<Passed>>,
@@ -361,7 +361,7 @@ fn why_empty(removed: &[Removed]) -> EmptySlate {
     most.map_or(EmptySlate::NoCandidates, EmptySlate::Rules)
 }
 
-fn check(model: &Model, query: &OffersQuery<'_>) -> Result<()> {
+pub(super) fn check(model: &Model, query: &OffersQuery<'_>) -> Result<()> {
     let n_items = model.n_items();
     let mut asked = query.basket.iter().chain(query.context).chain(query.exclude);
     match asked.find(|item| item.index() >= n_items) {

@@ -256,6 +256,53 @@ fn concept_14_two_clocks_differ_by_the_window_alone() {
 }
 
 #[test]
+fn concept_15_few_items_lift_a_basket_to_an_amount() {
+    // 0 costs 10.00; what goes with it costs 2.00, 3.10, 5.40 and 9.00.
+    let shop = Shop::new(&[1_000, 200, 310, 540, 900]).near(0, 1, 0.9).near(0, 2, 0.8).near(0, 3, 0.7).near(0, 4, 0.6);
+    let scorer = shop.scorer();
+    let money = |cents: i64| Money(cents * 100);
+    let fill = |amount: i64, max_items: usize, exclude: &[ItemId]| {
+        let basket = basket(&[0]);
+        let query = OffersQuery { exclude, ..asked(&basket, CrossSell) };
+        let threshold = Threshold { amount: money(amount), max_overshoot: money(300), max_items, n_fillings: 2 };
+        scorer.fillings(&query, &threshold, &mut scorer.offers_scratch()).unwrap().unwrap()
+    };
+    let items = |filled: &BasketFillings, at: usize| filled.fillings.sets[at].items().to_vec();
+    let both = fill(1_500, 3, &[]);
+    assert_eq!((both.gap, items(&both, 0)), (money(500), basket(&[1, 2])));
+    assert_eq!(both.fillings.sets[0].overshoot, money(10));
+    assert_eq!(items(&both, 1), basket(&[3]), "40 cents too much");
+    assert_eq!(items(&fill(1_500, 1, &[]), 0), basket(&[3]), "one item only");
+    assert_eq!(items(&fill(1_500, 3, &[ItemId(2)]), 0), basket(&[3]), "what may not come back does not fill");
+    let there = fill(1_000, 3, &[]);
+    assert_eq!((there.gap, there.fillings.sets.len()), (Money(0), 0));
+    let far = fill(100_000, 3, &[]);
+    assert!(far.fillings.sets.is_empty() && far.fillings.none.is_some());
+    // What fits and is hardly wanted does not win over what is wanted.
+    let prices: Vec<i64> =
+        (0..14).map(|item| if item == 0 { 1_000 } else { 410 - i64::from(item == 13) * 10 }).collect();
+    let near = |shop: Shop, item: u32| shop.near(0, item, 1.0 - item as f32 / 100.0);
+    let scorer_of_many = (1..14).fold(Shop::new(&prices), near).scorer();
+    let threshold = Threshold { amount: money(1_400), max_overshoot: money(300), max_items: 1, n_fillings: 16 };
+    let one = basket(&[0]);
+    let filled = scorer_of_many.fillings(&asked(&one, CrossSell), &threshold, &mut scorer_of_many.offers_scratch());
+    let sets = filled.unwrap().unwrap().fillings.sets;
+    assert!((9..=10).contains(&sets.len()), "the first of thirteen: a tenth of the best one's relevance");
+    assert!(sets.iter().all(|set| set.items()[0].0 <= 10 && set.overshoot == money(10)));
+    let mut unpriced = shop.clone();
+    unpriced.items[0].price = None;
+    let scorer = unpriced.scorer();
+    let threshold = Threshold { amount: money(1_500), max_overshoot: money(300), max_items: 3, n_fillings: 1 };
+    let basket = basket(&[0]);
+    let asked = asked(&basket, CrossSell);
+    assert_eq!(
+        scorer.fillings(&asked, &threshold, &mut scorer.offers_scratch()).unwrap(),
+        None,
+        "nobody knows the gap"
+    );
+}
+
+#[test]
 fn concept_16_an_offer_can_wait_for_an_item() {
     let mut shop = promoted();
     shop.policy.promotions[0].ends_at = PolicyTime(Time(NOW.0 + 1).to_string());
