@@ -8,12 +8,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sidecart::core::{Customer, ExternalId, ItemId, NoProgress, Rng};
-use sidecart::data::demo::{DemoParams, DemoShop};
 use sidecart::serve::ranker::{Situation, Stage};
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
-use sidecart::serve::{CustomerReader, Mode, Query, Scorer, Scratch, Source};
-use sidecart::{Config, Dataset};
+use sidecart::serve::{Mode, Query, Scorer, Scratch, Source};
+
+#[path = "support/models.rs"]
+mod models;
+use models::{demo_model, draw_baskets, known_customers};
 
 const QUERIES: usize = 2_000;
 
@@ -41,7 +42,7 @@ fn main() {
             continue;
         }
         for size in [1, 3, 10] {
-            let baskets = draw_baskets(&scorer, size);
+            let baskets = draw_baskets(&scorer, QUERIES, size);
             let mut times: Vec<f64> = Vec::with_capacity(QUERIES);
             for pass in 0..2 {
                 times.clear();
@@ -69,14 +70,7 @@ fn main() {
 /// between queries that stop after each stage.
 fn ranker(scorer: &Scorer) {
     let Some(model) = scorer.model().ranker() else { return };
-    let mut reader = CustomerReader::default();
-    let known = (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]);
-    let customers: Vec<Customer> = known
-        .filter_map(|id| {
-            let mut customer = Customer::default();
-            scorer.load_customer(id.as_ref(), None, &mut reader, &mut customer).expect("a record").then_some(customer)
-        })
-        .collect();
+    let customers = known_customers(scorer);
     let mut scratch = scorer.scratch();
     for (name, mode, knows) in [
         ("completion", Mode::Completion, true),
@@ -88,7 +82,7 @@ fn ranker(scorer: &Scorer) {
         }
         let Some(rankers) = model.of(Situation::of(mode, knows)) else { continue };
         for size in [3, 10] {
-            let baskets = draw_baskets(scorer, size);
+            let baskets = draw_baskets(scorer, QUERIES, size);
             let mut times: [Vec<f64>; 4] = Default::default();
             for (at, basket) in baskets.iter().enumerate().chain(baskets.iter().enumerate()) {
                 let history = knows.then(|| &customers[at % customers.len()].history);
@@ -142,18 +136,15 @@ fn ranker(scorer: &Scorer) {
 /// Upgrades of customers the model knows, from the newest item of theirs that has one.
 fn upsell(scorer: &Scorer) {
     let Ok(model) = scorer.upsell() else { return };
-    let (mut reader, mut customers) = (CustomerReader::default(), Vec::new());
-    // Numbers as Complete Journey has them, texts as the demo shop has them.
-    for id in (0..4_000).flat_map(|n| [ExternalId::Int(n), ExternalId::Text(format!("c{n:06}").into())]) {
-        let mut customer = Customer::default();
-        let known = scorer.load_customer(id.as_ref(), None, &mut reader, &mut customer).expect("a record");
+    let mut customers = Vec::new();
+    for customer in known_customers(scorer) {
         let anchor = (0..customer.history.len()).rev().flat_map(|at| customer.history.get(at).items).find(|&&item| {
             model.ladders.row_of(item).is_some_and(|row| {
                 let ladder = model.ladders.row(row).ladder;
                 model.ladders.ladder(ladder).used && model.ladders.tier_of(row) + 1 < model.ladders.tiers_of(ladder).end
             })
         });
-        if let (true, Some(&anchor)) = (known, anchor) {
+        if let Some(&anchor) = anchor {
             customers.push((customer, [anchor]));
         }
     }
@@ -183,39 +174,4 @@ fn upsell(scorer: &Scorer) {
             at(0.99)
         );
     }
-}
-
-fn demo_model(folder: &std::path::Path) -> PathBuf {
-    DemoShop::generate(&DemoParams::default()).write_to(folder).expect("demo tables");
-    let config = Config::read(&folder.join("sidecart.toml")).expect("the demo's configuration");
-    let dataset = Dataset::read(&config, &[], Default::default(), &NoProgress).expect("demo data");
-    let trained = sidecart::train(&dataset, &config, &NoProgress).expect("demo models");
-    let out = folder.join("models");
-    sidecart::publish(&out, &trained, &dataset, &config).expect("a published model");
-    out
-}
-
-/// Baskets of distinct items, each item drawn in proportion to its training baskets.
-fn draw_baskets(scorer: &Scorer, size: usize) -> Vec<Vec<ItemId>> {
-    let counts = scorer.model().item_baskets();
-    let mut ends = Vec::with_capacity(counts.len());
-    let mut sum = 0u64;
-    for &count in counts {
-        sum += u64::from(count);
-        ends.push(sum);
-    }
-    let mut rng = Rng::new(1, size as u64);
-    (0..QUERIES)
-        .map(|_| {
-            let mut basket: Vec<ItemId> = Vec::with_capacity(size);
-            while basket.len() < size {
-                let at = rng.below(sum as usize) as u64;
-                let item = ItemId(ends.partition_point(|&end| end <= at) as u32);
-                if !basket.contains(&item) {
-                    basket.push(item);
-                }
-            }
-            basket
-        })
-        .collect()
 }

@@ -444,9 +444,9 @@ pub const REFERENCE: &[Key] = &[
     ),
     key(
         "policy.max_price_ratio.cross_sell",
-        "",
+        "5.0",
         "0.01 to 1000",
-        "shelf price of something to add over the dearest basket item",
+        "shelf price of something to add over the dearest item of basket and context",
     ),
     key("policy.max_price_ratio.basket", "", "0.01 to 1000", "what an offer adds over the basket's total"),
     key("policy.touchpoints.home", "[\"upsell\"]", KINDS_RANGE, "kinds offered at the door"),

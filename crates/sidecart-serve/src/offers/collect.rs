@@ -3,6 +3,7 @@
 use sidecart_core::{ItemId, Scored};
 
 use super::calibration::OfferCalibration;
+use super::needs::ServedNeeds;
 use super::relation::FIT_SHARE;
 use super::{CompiledPolicy, Host, OfferKind, OffersQuery, Relations};
 use crate::cold_start::StandIn;
@@ -85,6 +86,10 @@ pub(crate) struct Collected {
     /// What the policy promotes now: candidates like all others.
     promoted: Vec<ItemId>,
     exclude: Vec<ItemId>,
+    /// What the basket serves.
+    pub(crate) basket_needs: ServedNeeds,
+    /// What serves beside it while choices are compared.
+    pub(crate) served: ServedNeeds,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -103,9 +108,11 @@ impl Collected {
         self.calibration = model.settings().offers.as_ref().map(|offers| offers.calibration).unwrap_or_default();
         self.upgrades.clear();
         self.basket.clear();
+        self.basket_needs.clear();
         for &item in query.basket.iter().rev() {
             if !self.basket.contains(&item) {
                 self.basket.push(item);
+                self.basket_needs.add(model, item);
             }
         }
     }

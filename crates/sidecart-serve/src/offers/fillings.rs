@@ -39,9 +39,9 @@ impl Scorer {
     ///
     /// Candidates are what a slate could offer as cross-sell under the same policy: relevant, in
     /// stock, not excluded, no substitute of a basket item; at most 200 of them, by the ranking, and
-    /// none with less than a tenth of the best one's relevance. They
-    /// count with their price after a promotion that holds now. The caps on a slate's length have no
-    /// part in it. `None` where the basket holds an item without a known price, so that nobody knows
+    /// none with less than a tenth of the best one's relevance. Of items that replace each other only
+    /// the most relevant one is a candidate: nobody buys both. They count with their price after a
+    /// promotion that holds now. The caps on a slate's length have no part in it. `None` where the basket holds an item without a known price, so that nobody knows
     /// what is missing.
     ///
     /// O(the ranking + [`ThresholdFiller::fill`]).
@@ -69,12 +69,16 @@ impl Scorer {
             screen_all(&screen, collected, passed, choices, removed);
             let relevance = |choice: &Choice| collected.candidates[choice.candidate as usize].relevance.weight;
             let best = choices.iter().map(relevance).fold(0.0, f64::max);
-            candidates.extend(choices.iter().filter(|choice| relevance(choice) >= RELEVANT_PART * best).filter_map(
-                |choice| {
-                    let price = passed[choice.candidate as usize]?.deltas.value?;
-                    Some(Filler { item: choice.item, price, relevance: relevance(choice), value: choice.value })
-                },
-            ));
+            choices.sort_by(|a, b| relevance(b).total_cmp(&relevance(a)).then(a.item.cmp(&b.item)));
+            collected.served.clear();
+            for choice in choices.iter().take_while(|choice| relevance(choice) >= RELEVANT_PART * best) {
+                let price = passed[choice.candidate as usize].and_then(|passed| passed.deltas.value);
+                let &Choice { item, value, .. } = choice;
+                if let Some(price) = price.filter(|_| !collected.served.serve(model, item)) {
+                    collected.served.add(model, item);
+                    candidates.push(Filler { item, price, relevance: relevance(choice), value });
+                }
+            }
         }
         let &Threshold { max_overshoot, max_items, n_fillings, .. } = threshold;
         let request = ThresholdGap { gap, max_overshoot, max_items, n_fillings };

@@ -18,6 +18,7 @@
 //! | `policy/` | the shop's rules |
 //! | `rule.rs` | why a candidate was taken out |
 //! | `query.rs`, `collect.rs`, `screen.rs` | a question, its candidates, the rules applied to them |
+//! | `needs.rs` | what some items serve together, so that a further one would replace one of them |
 //! | `optimum.rs` | the exact search |
 //! | `slate.rs`, `reason.rs` | the answer |
 //! | `fillings.rs`, `threshold/` | the few items that lift a basket to an amount |
@@ -33,6 +34,7 @@ mod fillings;
 mod hosts;
 mod items;
 mod kind;
+mod needs;
 mod objective;
 mod optimum;
 mod policy;
@@ -68,7 +70,7 @@ pub use reason::{Evidence, OfferReason};
 pub use relation::{Relation, Relations};
 pub use rule::{EmptySlate, Removed, Rule};
 pub use settings::OffersSettings;
-pub use slate::{Offer, OffersScratch, Slate};
+pub use slate::{Offer, OffersScratch, RANKING_DEPTH, Slate};
 pub use touchpoint::Touchpoint;
 
 /// "No category", "no brand".

@@ -16,6 +16,7 @@ pub(crate) struct Screen<'a> {
     pub(crate) objective: Objective,
     /// Sum of the basket's prices, where all are known.
     pub(crate) basket_total: Option<Money>,
+    /// Of the basket and of what is said to be needed.
     dearest: Option<Money>,
     /// Share of an upgrade's probability that the segment leaves.
     damping: f64,
@@ -37,7 +38,8 @@ impl<'a> Screen<'a> {
         query: &'a OffersQuery<'a>,
         kinds: OfferKinds,
     ) -> Self {
-        let prices = || query.basket.iter().map(|&item| model.offer_items().get(item).price);
+        let price = |item| model.offer_items().get(item).price;
+        let prices = || query.basket.iter().map(|&item| price(item));
         let segment = query.segment.or(query.customer.and_then(|customer| customer.segment));
         Self {
             model,
@@ -46,7 +48,7 @@ impl<'a> Screen<'a> {
             kinds,
             objective: query.objective.unwrap_or(policy.policy().objective),
             basket_total: prices().try_fold(Money(0), |sum, price| Some(Money(sum.0 + price?.0))),
-            dearest: prices().flatten().max(),
+            dearest: prices().chain(query.context.iter().map(|&item| price(item))).flatten().max(),
             damping: 1.0 - policy.sensitivity(segment),
         }
     }
@@ -124,9 +126,7 @@ impl<'a> Screen<'a> {
                 let has_host = collected.basket.iter().any(|&host| relations.is_add_on(item, host));
                 Err(if has_host { Rule::Kind } else { Rule::NeedsHost })
             }
-            OfferKind::CrossSell if collected.basket.iter().any(|&other| relations.replaces(item, other)) => {
-                Err(Rule::Substitute)
-            }
+            OfferKind::CrossSell if collected.basket_needs.serve(self.model, item) => Err(Rule::Substitute),
             OfferKind::AddOn => {
                 let is_served = anchor.is_some_and(|host| {
                     collected.basket.iter().any(|&other| other != host && relations.is_add_on(other, host))
@@ -147,7 +147,7 @@ impl<'a> Screen<'a> {
         let price = items.get(candidate.item).price;
         let (limit, reference) = match candidate.kind {
             OfferKind::Upsell => (Some(ratios.upsell), candidate.anchor.and_then(|anchor| items.get(anchor).price)),
-            OfferKind::CrossSell | OfferKind::AddOn => (ratios.cross_sell, self.dearest),
+            OfferKind::CrossSell | OfferKind::AddOn => (Some(ratios.cross_sell), self.dearest),
         };
         let too_dear = |money: Option<Money>, limit: Option<f64>, reference: Option<Money>| {
             let Some(((money, limit), reference)) = money.zip(limit).zip(reference) else { return false };

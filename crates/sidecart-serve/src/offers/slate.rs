@@ -14,8 +14,9 @@ use crate::scorer::{MAX_K, Scorer};
 use crate::scratch::Scratch;
 use crate::upsell::UpsellScratch;
 
-/// How deep the ranking of what to add is looked at, and how deep where the rules leave too little.
-const DEPTHS: [usize; 2] = [64, MAX_K];
+/// How deep the ranking of what to add is looked at, unless the rules leave too little of it.
+pub const RANKING_DEPTH: usize = 64;
+const DEPTHS: [usize; 2] = [RANKING_DEPTH, MAX_K];
 
 /// One offer of a slate.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -259,6 +260,12 @@ pub(super) fn screen_all(
     choices.clear();
     removed.clear();
     let mut n_upsells = 0;
+    // The facts lie all over memory: read at once the candidates wait for them together, read one by
+    // one under the rules each would wait alone.
+    let facts = collected.candidates.iter().map(|candidate| items.get(candidate.item));
+    std::hint::black_box(
+        facts.map(|facts| facts.category ^ u32::from(facts.price.is_some())).fold(0, u32::wrapping_add),
+    );
     for (number, candidate) in (0u32..).zip(&collected.candidates) {
         let &Candidate { item, kind, anchor, .. } = candidate;
         let is_add_on = |other: &Candidate| other.kind == OfferKind::AddOn && other.item == item;
@@ -302,7 +309,15 @@ fn note_clashes(model: &Model, collected: &mut Collected, choices: &mut [Choice]
         let Choice { upsell: bit, item: by, candidate, .. } = choices[at];
         let replaced = collected.candidates[candidate as usize].anchor;
         let (true, Some(replaced)) = (bit != 0, replaced) else { continue };
-        collected.note_fits(model, by);
+        let goes_with_it = |choice: &Choice| {
+            choice.kind == OfferKind::CrossSell
+                && collected.candidates[choice.candidate as usize].anchor == Some(replaced)
+        };
+        if choices.iter().any(goes_with_it) {
+            collected.note_fits(model, by);
+        }
+        collected.served.clear();
+        collected.served.add(model, by);
         for choice in choices.iter_mut() {
             let other = &collected.candidates[choice.candidate as usize];
             let belongs = other.anchor == Some(replaced);
@@ -310,7 +325,7 @@ fn note_clashes(model: &Model, collected: &mut Collected, choices: &mut [Choice]
                 OfferKind::Upsell => belongs && choice.upsell != bit,
                 OfferKind::AddOn => belongs && !relations.is_add_on(choice.item, by),
                 OfferKind::CrossSell => {
-                    relations.replaces(choice.item, by)
+                    collected.served.serve(model, choice.item)
                         || (belongs && !collected.still_fits(choice.candidate, model, by))
                 }
             };

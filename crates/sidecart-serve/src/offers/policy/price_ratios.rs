@@ -8,10 +8,9 @@ use super::settings::number;
 pub struct PriceRatios {
     /// Shelf price of a dearer version over that of the item it replaces. Default 3, range 1 to 1000.
     pub upsell: f64,
-    /// Shelf price of something to add over that of the dearest basket item. Default none, range 0.01
-    /// to 1000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cross_sell: Option<f64>,
+    /// Shelf price of something to add, or of an add-on, over that of the dearest item of
+    /// the basket and of `context`. Default 5, range 0.01 to 1000.
+    pub cross_sell: f64,
     /// What an offer of any kind adds to the basket over the basket's total. Default none, range 0.01
     /// to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,18 +19,14 @@ pub struct PriceRatios {
 
 impl Default for PriceRatios {
     fn default() -> Self {
-        Self { upsell: 3.0, cross_sell: None, basket: None }
+        Self { upsell: 3.0, cross_sell: 5.0, basket: None }
     }
 }
 
 impl PriceRatios {
     pub(super) fn check(&self) -> Result<(), String> {
         number("max_price_ratio.upsell", self.upsell, 1.0, 1_000.0)?;
-        for (name, ratio) in [("cross_sell", self.cross_sell), ("basket", self.basket)] {
-            if let Some(ratio) = ratio {
-                number(&format!("max_price_ratio.{name}"), ratio, 0.01, 1_000.0)?;
-            }
-        }
-        Ok(())
+        number("max_price_ratio.cross_sell", self.cross_sell, 0.01, 1_000.0)?;
+        self.basket.map_or(Ok(()), |ratio| number("max_price_ratio.basket", ratio, 0.01, 1_000.0))
     }
 }

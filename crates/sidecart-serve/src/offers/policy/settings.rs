@@ -186,7 +186,7 @@ mod tests {
             ("diversity", |p, x| p.diversity = x, 0.0, 1.0),
             ("popularity_penalty", |p, x| p.popularity_penalty = x, 0.0, 2.0),
             ("max_price_ratio.upsell", |p, x| p.max_price_ratio.upsell = x, 1.0, 1_000.0),
-            ("max_price_ratio.cross_sell", |p, x| p.max_price_ratio.cross_sell = Some(x), 0.01, 1_000.0),
+            ("max_price_ratio.cross_sell", |p, x| p.max_price_ratio.cross_sell = x, 0.01, 1_000.0),
             ("max_price_ratio.basket", |p, x| p.max_price_ratio.basket = Some(x), 0.01, 1_000.0),
             ("slow_movers.boost", |p, x| p.slow_movers.boost = x, 0.0, 10.0),
             ("slow_movers.days_of_cover", |p, x| p.slow_movers.days_of_cover = x, 1.0, 36_500.0),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use sidecart_core::Rng;
 
+use super::super::needs::ServedNeeds;
 use super::super::optimum::Limits;
 use super::optimum::try_everything;
 use super::*;
@@ -40,7 +41,7 @@ fn policy(rng: &mut Rng) -> Policy {
     };
     policy.slow_movers.boost = [0.0, 2.0][rng.below(2)];
     if rng.chance(0.2) {
-        policy.max_price_ratio.cross_sell = Some(1.0);
+        policy.max_price_ratio.cross_sell = 1.0;
         policy.max_price_ratio.basket = Some(0.8);
     }
     if rng.chance(0.3) {
@@ -85,6 +86,12 @@ fn case(seed: u64) -> Case {
                 let n = 1 + rng.below(40) as u32;
                 shop = shop.together(item, other, n);
             }
+        }
+    }
+    for _ in 0..rng.below(3) {
+        let (a, b) = (rng.below(N) as u32, rng.below(N) as u32);
+        if a != b && !shop.substitutes.contains(&(a, b)) {
+            shop.substitutes.push((a, b));
         }
     }
     if rng.chance(0.8) {
@@ -204,6 +211,21 @@ proptest! {
     }
 
     #[test]
+    fn needs_are_served_by_what_an_item_would_replace(seed in any::<u64>()) {
+        let case = case(seed);
+        let scorer = case.shop.scorer();
+        let (model, relations) = (scorer.model(), Relations::of(scorer.model()));
+        let mut needs = ServedNeeds::default();
+        case.basket.iter().for_each(|&item| needs.add(model, item));
+        for item in (0..N as u32).map(ItemId).filter(|item| !case.basket.contains(item)) {
+            let replaces = case.basket.iter().any(|&other| relations.replaces(item, other));
+            prop_assert_eq!(needs.serve(model, item), replaces);
+        }
+        needs.clear();
+        prop_assert!(!needs.serve(model, ItemId(0)));
+    }
+
+    #[test]
     fn concept_04_the_projected_total_is_the_basket_after_every_action(seed in any::<u64>()) {
         let case = case(seed);
         let scorer = case.shop.scorer();
@@ -308,6 +330,7 @@ fn random_questions_are_worth_asking() {
         }
         rules.extend(slate.removed.iter().map(|removed| removed.rule));
     }
+    assert!((0..200).any(|seed| !case(seed).shop.substitutes.is_empty()));
     assert!(kinds.iter().all(|&n| n > 100) && discounts > 20, "{kinds:?} offers, {discounts} of them cheaper");
     for rule in [
         Rule::ExcludedItem,

@@ -24,6 +24,8 @@ pub(super) struct Shop {
     pub(super) item_baskets: Vec<u32>,
     pub(super) neighbours: Vec<Vec<(u32, f32)>>,
     pub(super) associations: Vec<Vec<Pair>>,
+    /// What customers buy one instead of the other.
+    pub(super) substitutes: Vec<(u32, u32)>,
     pub(super) popular: Vec<u32>,
     pub(super) categories: Vec<(&'static str, u32)>,
     pub(super) brands: Vec<&'static str>,
@@ -52,6 +54,7 @@ impl Shop {
             item_baskets: vec![100; n],
             neighbours: vec![Vec::new(); n],
             associations: vec![Vec::new(); n],
+            substitutes: Vec::new(),
             popular: Vec::new(),
             categories: Vec::new(),
             brands: Vec::new(),
@@ -191,6 +194,13 @@ impl Shop {
         add(&mut writer, names::ASSOCIATION_BASKETS, pairs.iter().flatten().map(|pair| pair.2).collect());
         let lifts: Vec<f32> = pairs.iter().flatten().map(|pair| pair.3).collect();
         add(&mut writer, names::ASSOCIATION_LIFTS, lifts);
+        if !self.substitutes.is_empty() {
+            let of = |item: usize| self.substitutes.iter().filter(move |pair| pair.0 as usize == item);
+            let lists: Vec<Vec<u32>> = (0..n).map(|item| of(item).map(|pair| pair.1).collect()).collect();
+            add(&mut writer, names::SUBSTITUTE_OFFSETS, offsets_of(&lists));
+            add(&mut writer, names::SUBSTITUTE_ITEMS, lists.concat());
+            add(&mut writer, names::SUBSTITUTE_SCORES, vec![3.0f32; self.substitutes.len()]);
+        }
         self.offer_items().write(&mut writer).unwrap();
         let mut settings =
             ServingSettings { n_baskets: 1_000, policy: self.policy.clone(), ..ServingSettings::default() };
