@@ -3,7 +3,7 @@
 use sidecart_core::{ItemId, Scored};
 
 use super::calibration::OfferCalibration;
-use super::needs::ServedNeeds;
+use super::needs::{Need, ServedNeeds};
 use super::relation::FIT_SHARE;
 use super::{CompiledPolicy, Host, OfferKind, OffersQuery, Relations};
 use crate::cold_start::StandIn;
@@ -66,10 +66,20 @@ pub(crate) struct Candidate {
     pub(crate) detail: Detail,
 }
 
+/// What the rules ask first about a candidate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Known {
+    /// Finest category, or [`NO_GROUP`](super::NO_GROUP).
+    pub(crate) category: u32,
+    pub(crate) need: Need,
+}
+
 /// Memory for collecting.
 #[derive(Default)]
 pub(crate) struct Collected {
     pub(crate) candidates: Vec<Candidate>,
+    /// By candidate.
+    pub(crate) known: Vec<Known>,
     pub(crate) upgrades: Vec<(Upgrade, UpsellOffer)>,
     /// Distinct basket items, the last first.
     pub(crate) basket: Vec<ItemId>,
@@ -307,6 +317,18 @@ impl Collected {
                 candidate.detail = Detail::Nearness(near);
             }
         }
+    }
+
+    /// Looks up what the rules ask first. The tables are large and the candidates lie all over them:
+    /// looked up in one go they wait for memory together, under the rules each would wait alone.
+    pub(crate) fn look_up(&mut self, model: &Model) {
+        let items = model.offer_items();
+        let known = |candidate: &Candidate| Known {
+            category: items.get(candidate.item).category,
+            need: Need::of(model, candidate.item),
+        };
+        self.known.clear();
+        self.known.extend(self.candidates.iter().map(known));
     }
 
     /// Notes for [`still_fits`](Self::still_fits) how near the candidates to add are to an item.

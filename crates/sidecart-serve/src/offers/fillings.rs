@@ -1,5 +1,6 @@
 use sidecart_core::Money;
 
+use super::needs::Need;
 use super::optimum::Choice;
 use super::screen::Screen;
 use super::slate::{check, screen_all};
@@ -74,7 +75,7 @@ impl Scorer {
             for choice in choices.iter().take_while(|choice| relevance(choice) >= RELEVANT_PART * best) {
                 let price = passed[choice.candidate as usize].and_then(|passed| passed.deltas.value);
                 let &Choice { item, value, .. } = choice;
-                if let Some(price) = price.filter(|_| !collected.served.serve(model, item)) {
+                if let Some(price) = price.filter(|_| !collected.served.serve(model, &Need::of(model, item))) {
                     collected.served.add(model, item);
                     candidates.push(Filler { item, price, relevance: relevance(choice), value });
                 }

@@ -3,6 +3,7 @@
 use sidecart_core::{ItemId, MICROS_PER_DAY, Money, power};
 
 use super::collect::{Candidate, Collected};
+use super::needs::Need;
 use super::objective::{Deltas, Objective};
 use super::{CompiledPolicy, OfferKind, OfferKinds, OffersQuery, Relations, Rule};
 use crate::model::Model;
@@ -53,10 +54,11 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// What an offer is worth, or the first rule that takes it out.
-    pub(crate) fn apply(&self, candidate: &Candidate, collected: &Collected) -> Result<Passed, Rule> {
+    /// What the offer of a candidate is worth, or the first rule that takes it out.
+    pub(crate) fn apply(&self, number: usize, collected: &Collected) -> Result<Passed, Rule> {
         let items = self.model.offer_items();
         let settings = self.policy.policy();
+        let candidate = &collected.candidates[number];
         let &Candidate { item, kind, anchor, relevance, .. } = candidate;
         let damping = if kind == OfferKind::Upsell { self.damping } else { 1.0 };
         // Relevance first: nothing below asks whether an offer should be lifted over the floor.
@@ -79,7 +81,7 @@ impl<'a> Screen<'a> {
         if !self.policy.passes(items, item, anchor, kind) {
             return Err(Rule::Filter);
         }
-        self.relations(candidate, collected)?;
+        self.relations(candidate, &collected.known[number].need, collected)?;
 
         let promotion = items
             .get(item)
@@ -118,7 +120,7 @@ impl<'a> Screen<'a> {
     }
 
     /// What a candidate may be to the basket.
-    fn relations(&self, candidate: &Candidate, collected: &Collected) -> Result<(), Rule> {
+    fn relations(&self, candidate: &Candidate, need: &Need, collected: &Collected) -> Result<(), Rule> {
         let relations = Relations::of(self.model);
         let &Candidate { item, kind, anchor, .. } = candidate;
         match kind {
@@ -126,7 +128,7 @@ impl<'a> Screen<'a> {
                 let has_host = collected.basket.iter().any(|&host| relations.is_add_on(item, host));
                 Err(if has_host { Rule::Kind } else { Rule::NeedsHost })
             }
-            OfferKind::CrossSell if collected.basket_needs.serve(self.model, item) => Err(Rule::Substitute),
+            OfferKind::CrossSell if collected.basket_needs.serve(self.model, need) => Err(Rule::Substitute),
             OfferKind::AddOn => {
                 let is_served = anchor.is_some_and(|host| {
                     collected.basket.iter().any(|&other| other != host && relations.is_add_on(other, host))

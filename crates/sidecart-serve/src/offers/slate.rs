@@ -250,7 +250,7 @@ impl Scorer {
 /// Applies the rules to every candidate.
 pub(super) fn screen_all(
     screen: &Screen<'_>,
-    collected: &Collected,
+    collected: &mut Collected,
     passed: &mut Vec<Option<Passed>>,
     choices: &mut Vec<Choice>,
     removed: &mut Vec<Removed>,
@@ -260,12 +260,7 @@ pub(super) fn screen_all(
     choices.clear();
     removed.clear();
     let mut n_upsells = 0;
-    // The facts lie all over memory: read at once the candidates wait for them together, read one by
-    // one under the rules each would wait alone.
-    let facts = collected.candidates.iter().map(|candidate| items.get(candidate.item));
-    std::hint::black_box(
-        facts.map(|facts| facts.category ^ u32::from(facts.price.is_some())).fold(0, u32::wrapping_add),
-    );
+    collected.look_up(screen.model);
     for (number, candidate) in (0u32..).zip(&collected.candidates) {
         let &Candidate { item, kind, anchor, .. } = candidate;
         let is_add_on = |other: &Candidate| other.kind == OfferKind::AddOn && other.item == item;
@@ -274,13 +269,13 @@ pub(super) fn screen_all(
             passed.push(None);
             continue;
         }
-        let verdict = screen.apply(candidate, collected);
+        let verdict = screen.apply(number as usize, collected);
         passed.push(verdict.ok());
         match verdict {
             Err(rule) => removed.push(Removed { item, kind, anchor, rule }),
             Ok(Passed { value, .. }) => {
                 let is_upsell = kind == OfferKind::Upsell;
-                let category = items.get(item).category;
+                let category = collected.known[number as usize].category;
                 choices.push(Choice {
                     value,
                     item,
@@ -325,7 +320,7 @@ fn note_clashes(model: &Model, collected: &mut Collected, choices: &mut [Choice]
                 OfferKind::Upsell => belongs && choice.upsell != bit,
                 OfferKind::AddOn => belongs && !relations.is_add_on(choice.item, by),
                 OfferKind::CrossSell => {
-                    collected.served.serve(model, choice.item)
+                    collected.served.serve(model, &collected.known[choice.candidate as usize].need)
                         || (belongs && !collected.still_fits(choice.candidate, model, by))
                 }
             };

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sidecart_core::Rng;
 
-use super::super::needs::ServedNeeds;
+use super::super::needs::{Need, ServedNeeds};
 use super::super::optimum::Limits;
 use super::optimum::try_everything;
 use super::*;
@@ -219,10 +219,10 @@ proptest! {
         case.basket.iter().for_each(|&item| needs.add(model, item));
         for item in (0..N as u32).map(ItemId).filter(|item| !case.basket.contains(item)) {
             let replaces = case.basket.iter().any(|&other| relations.replaces(item, other));
-            prop_assert_eq!(needs.serve(model, item), replaces);
+            prop_assert_eq!(needs.serve(model, &Need::of(model, item)), replaces);
         }
         needs.clear();
-        prop_assert!(!needs.serve(model, ItemId(0)));
+        prop_assert!(!needs.serve(model, &Need::of(model, ItemId(0))));
     }
 
     #[test]
