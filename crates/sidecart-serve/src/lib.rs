@@ -38,7 +38,7 @@ pub use cold_start::StandIn;
 pub use error::{Error, Result};
 pub use explain::Reason;
 pub use model::{Association, Model};
-pub use probability::OfferProbability;
+pub use probability::{Bend, N_BENDS, OfferProbability};
 pub use scorer::{Answer, CustomerReader, MAX_BASKET, MAX_K, Query, Scorer};
 pub use scratch::Scratch;
 pub use settings::{MixtureWeights, Mode, N_SIGNALS, SIGNALS, ServingSettings, Source, Weights};

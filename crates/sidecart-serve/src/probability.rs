@@ -11,7 +11,9 @@ const LEAST: f64 = 1e-6;
 /// A ranker's scores only order the candidates of one query. Their softmax (of the mixture: the
 /// share of the sum) can be compared between queries, and a logistic regression over baskets that
 /// the models had not seen turns it into the share of such offers that were bought in the end
-/// (Platt 1999). The event is natural: nothing was shown.
+/// (Platt 1999). Among the best few of a hundred offers, which are those that are shown, one line
+/// over all of them says too much or too little, so that it may bend there. The event is natural:
+/// nothing was shown.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfferProbability {
@@ -21,6 +23,30 @@ pub struct OfferProbability {
     pub share: f64,
     /// For each unit of ln items in the basket.
     pub basket: f64,
+    /// Where the line bends.
+    #[serde(default)]
+    pub bends: [Bend; N_BENDS],
+}
+
+/// Most bends.
+pub const N_BENDS: usize = 3;
+
+/// A bend: from a ln share on, each unit of it counts so much more or less.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bend {
+    /// The ln share.
+    pub from: f64,
+    /// Added to the slope; 0 where there is no bend.
+    pub slope: f64,
+}
+
+impl Bend {
+    /// How far a ln share lies beyond it.
+    #[must_use]
+    pub fn beyond(&self, log_share: f64) -> f64 {
+        (log_share - self.from).max(0.0)
+    }
 }
 
 impl OfferProbability {
@@ -29,20 +55,32 @@ impl OfferProbability {
     /// ```
     /// use sidecart_serve::OfferProbability;
     ///
-    /// let likely = OfferProbability { intercept: 0.0, share: 1.0, basket: 0.0 };
+    /// let likely = OfferProbability { intercept: 0.0, share: 1.0, basket: 0.0, bends: Default::default() };
     /// assert!((likely.of(-3.0, 1) - 0.0474).abs() < 1e-4);
     /// ```
     #[must_use]
     pub fn of(&self, log_share: f64, n_basket: usize) -> f64 {
-        let log_odds = self.intercept + self.share * log_share + self.basket * ln(n_basket.max(1) as f64);
+        let bends: f64 = self.bends.iter().map(|bend| bend.slope * bend.beyond(log_share)).sum();
+        let log_odds = self.intercept + self.share * log_share + bends + self.basket * ln(n_basket.max(1) as f64);
         (1.0 / (1.0 + exp(-log_odds.clamp(-40.0, 40.0)))).clamp(LEAST, 1.0 - LEAST)
     }
 
+    /// Whether a greater share is never less probable: the slope stays above 0 beyond every bend.
+    #[must_use]
+    pub fn rises(&self) -> bool {
+        let slope_at =
+            |from: f64| self.bends.iter().filter(|bend| bend.from <= from).map(|bend| bend.slope).sum::<f64>();
+        self.share > 0.0 && self.bends.iter().all(|bend| self.share + slope_at(bend.from) > 0.0)
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
-        let all = [self.intercept, self.share, self.basket];
-        match all.iter().all(|value| value.is_finite()) && self.share > 0.0 {
+        let bends = self.bends.iter().flat_map(|bend| [bend.from, bend.slope]);
+        let is_finite = [self.intercept, self.share, self.basket].into_iter().chain(bends).all(f64::is_finite);
+        match is_finite && self.rises() {
             true => Ok(()),
-            false => Err(format!("probabilities hold {all:?}: expected numbers, the second above 0")),
+            false => {
+                Err(format!("probabilities hold {self:?}: expected numbers, and a rise with the share throughout"))
+            }
         }
     }
 }
@@ -80,13 +118,16 @@ mod tests {
         #[test]
         fn a_greater_share_is_never_less_probable(
             (intercept, share, basket) in (-5.0f64..5.0, 0.01f64..3.0, -1.0f64..1.0),
+            bends in [(-8.0f64..0.0, -2.0f64..2.0), (-8.0f64..0.0, -2.0f64..2.0), (-8.0f64..0.0, -2.0f64..2.0)],
             (a, b) in (-80.0f64..0.0, -80.0f64..0.0),
             n in 0usize..200,
         ) {
-            let likely = OfferProbability { intercept, share, basket };
-            prop_assert!(likely.check().is_ok());
+            let bends = bends.map(|(from, slope)| Bend { from, slope });
+            let likely = OfferProbability { intercept, share, basket, bends };
+            prop_assert_eq!(likely.check().is_ok(), likely.rises());
             let (low, high) = (likely.of(a.min(b), n), likely.of(a.max(b), n));
-            prop_assert!(0.0 < low && low <= high && high < 1.0);
+            prop_assert!(0.0 < low && high < 1.0);
+            prop_assert!(!likely.rises() || low <= high + 1e-15);
         }
     }
 
@@ -103,8 +144,13 @@ mod tests {
 
     #[test]
     fn a_falling_probability_is_refused() {
-        let falling = OfferProbability { intercept: 0.0, share: -1.0, basket: 0.0 };
-        assert!(falling.check().unwrap_err().contains("above 0"));
+        let falling = OfferProbability { intercept: 0.0, share: -1.0, basket: 0.0, bends: Default::default() };
+        assert!(falling.check().unwrap_err().contains("a rise"));
+        let mut bent = OfferProbability { share: 1.0, ..falling };
+        assert!(bent.check().is_ok());
+        // Each alone leaves a rise, both do not.
+        bent.bends = [Bend { from: -3.0, slope: -0.6 }, Bend { from: -1.0, slope: -0.6 }, Bend::default()];
+        assert!(bent.check().is_err());
         assert!(OfferProbability { share: f64::NAN, ..falling }.check().is_err());
     }
 }

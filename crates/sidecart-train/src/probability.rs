@@ -5,7 +5,7 @@ use serde::Serialize;
 use sidecart_core::{ItemId, ln, mix64};
 use sidecart_data::Ledger;
 use sidecart_serve::ranker::Situation;
-use sidecart_serve::{Mode, OfferProbability, Query, Scorer};
+use sidecart_serve::{Bend, Mode, N_BENDS, OfferProbability, Query, Scorer};
 
 use crate::error::Result;
 use crate::hold_out::HoldOut;
@@ -135,16 +135,56 @@ fn collect(
     Ok(all)
 }
 
+/// Shares of the offers beyond which the line may bend, from the worst on: the first few of a slate
+/// are among the best tenth of the offers that are looked at.
+const BENDS: [f64; N_BENDS] = [0.8, 0.95, 0.99];
+/// Fewest offers beyond a bend that were bought: below that the bend would follow single baskets.
+const MIN_BOUGHT_BEYOND: usize = 50;
+
+/// Fits the line with those of the bends for which there is data, of all choices that rise throughout
+/// the one with the least log loss.
 fn learn(offers: &Offers) -> Option<OfferProbability> {
     if offers.bought.iter().filter(|bought| **bought).count() < MIN_BOUGHT {
         return None;
     }
-    let model = logistic::fit(&offers.rows, N_COLUMNS, &offers.bought, PENALTY);
+    let rows = offers.rows.as_chunks::<N_COLUMNS>().0;
+    let mut shares: Vec<f32> = rows.iter().map(|row| row[0]).collect();
+    shares.sort_unstable_by(f32::total_cmp);
+    let places = BENDS.map(|share| f64::from(shares[((shares.len() - 1) as f64 * share) as usize]));
+    let bought_beyond = |from: f64| {
+        rows.iter().zip(&offers.bought).filter(|(row, bought)| **bought && f64::from(row[0]) > from).count()
+    };
+    let usable: Vec<f64> = places.into_iter().filter(|&from| bought_beyond(from) >= MIN_BOUGHT_BEYOND).collect();
+    let mut best: Option<(f64, OfferProbability)> = None;
+    // Where a greater share is no better sign even on the straight line, nothing is known.
+    for chosen in 0u32..1 << usable.len() {
+        let bends: Vec<f64> = (0..usable.len()).filter(|at| chosen >> at & 1 == 1).map(|at| usable[at]).collect();
+        let line = fit_line(offers, &bends);
+        let said = rows.iter().zip(&offers.n_basket).map(|(row, &n)| line.of(f64::from(row[0]), n));
+        let loss = log_loss(said.zip(offers.bought.iter().copied()));
+        if line.rises() && best.is_none_or(|(least, _)| loss < least) {
+            best = Some((loss, line));
+        }
+    }
+    best.map(|(_, line)| line)
+}
+
+/// The line that bends at some ln shares.
+fn fit_line(offers: &Offers, bends: &[f64]) -> OfferProbability {
+    let n_columns = N_COLUMNS + bends.len();
+    let mut design = Vec::with_capacity(offers.bought.len() * n_columns);
+    for row in offers.rows.as_chunks::<N_COLUMNS>().0 {
+        design.extend_from_slice(row);
+        design.extend(bends.iter().map(|&from| (f64::from(row[0]) - from).max(0.0) as f32));
+    }
+    let model = logistic::fit(&design, n_columns, &offers.bought, PENALTY);
     let slope = |column: usize| model.coefficients[column] / model.scale[column];
-    let intercept = model.intercept - (0..N_COLUMNS).map(|column| slope(column) * model.mean[column]).sum::<f64>();
-    let found = OfferProbability { intercept, share: slope(0), basket: slope(1) };
-    // Where a greater share is no better sign, nothing is known.
-    (found.share > 0.0).then_some(found)
+    let intercept = model.intercept - (0..n_columns).map(|column| slope(column) * model.mean[column]).sum::<f64>();
+    let mut found = [Bend::default(); N_BENDS];
+    for (at, (bend, &from)) in found.iter_mut().zip(bends).enumerate() {
+        *bend = Bend { from, slope: slope(N_COLUMNS + at) };
+    }
+    OfferProbability { intercept, share: slope(0), basket: slope(1), bends: found }
 }
 
 /// Mean log loss of probabilities.
@@ -223,4 +263,49 @@ pub(crate) fn fit(
         found.1.push(ProbabilityTuning { situation, cases: (chosen.len(), all.bought.len()), quality });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use sidecart_core::{Rng, exp};
+
+    use super::*;
+
+    /// Offers whose log odds follow a line that bends at a ln share of -2.
+    fn planted(n: usize, (share, bend): (f64, f64)) -> Offers {
+        let mut rng = Rng::new(3, 1);
+        let mut offers = Offers::default();
+        for _ in 0..n {
+            let log_share = -6.0 * rng.unit().sqrt();
+            let log_odds = -0.5 + share * log_share + bend * (log_share + 2.0).max(0.0);
+            offers.rows.extend([log_share as f32, 0.0]);
+            offers.n_basket.push(1);
+            offers.ranks.push(0);
+            offers.bought.push(rng.unit() < 1.0 / (1.0 + exp(-log_odds)));
+        }
+        offers
+    }
+
+    #[test]
+    fn the_line_bends_where_the_best_offers_ask_for_it() {
+        let offers = planted(40_000, (1.0, -0.8));
+        let bent = learn(&offers).unwrap();
+        let straight = fit_line(&offers, &[]);
+        for log_share in [-0.1, -0.4, -1.0] {
+            let planted = 1.0 / (1.0 + exp(0.5 - log_share + 0.8 * (log_share + 2.0)));
+            let (bent, straight) = (bent.of(log_share, 1) - planted, straight.of(log_share, 1) - planted);
+            assert!(
+                bent.abs() < 0.05 && bent.abs() < straight.abs(),
+                "{log_share}: {bent} and {straight} off {planted}"
+            );
+        }
+    }
+
+    #[test]
+    fn few_offers_give_fewer_bends_and_fewer_still_nothing() {
+        let few = learn(&planted(5_000, (1.0, 0.0))).unwrap();
+        assert_eq!(few.bends[2], Bend::default(), "fewer than fifty of the best hundredth were bought");
+        assert!(learn(&planted(2_000, (1.0, 0.0))).is_none());
+        assert!(learn(&planted(5_000, (-1.0, 0.0))).is_none(), "a greater share is a worse sign");
+    }
 }
