@@ -78,7 +78,7 @@ fn write_slate(
         out.field("session").text(&slate_asked.session.next_token(live, shown, keys));
     }
     if let Some(threshold) = value.get("threshold").filter(|_| !held_out) {
-        write_fillings(live, &query, threshold, work_offers(live, &mut work.offers), out)?;
+        write_fillings(live, &query, (threshold, asked.explain), work_offers(live, &mut work.offers), out)?;
     }
     out.field("unknown_items").begin_list();
     let basket = value.list("items");

@@ -60,6 +60,7 @@ static OFFER: Object = Object {
         ),
         Field::optional("fallback", Shape::Choice(&["category", "popular"]), "What it stands in by."),
         Field::optional("name", Shape::Text(usize::MAX), "With `explain`: the item's name."),
+        Field::optional("anchor_name", Shape::Text(usize::MAX), "With `explain`: the anchor's name."),
         Field::optional("reason", Shape::Text(usize::MAX), "With `explain`: why, in words."),
         Field::optional("evidence", Shape::Object(&EVIDENCE), "With `explain`: the counts behind it."),
     ],
@@ -70,6 +71,7 @@ static REMOVED: Object = Object {
     fields: &[
         Field::required("item", Shape::Id, "The item."),
         Field::required("kind", Shape::Choice(&KINDS), "What it would have been offered as."),
+        Field::optional("name", Shape::Text(usize::MAX), "With `explain`: the item's name."),
         Field::required("rule", Shape::Text(64), "The rule that took it out."),
     ],
 };

@@ -40,6 +40,11 @@ static FILLING: Object = Object {
     name: "Filling",
     fields: &[
         Field::required("items", Shape::List(&Shape::Id, MAX_FILLERS), "The items."),
+        Field::optional(
+            "names",
+            Shape::List(&Shape::Text(usize::MAX), MAX_FILLERS),
+            "With `explain`: their names, or ids where the shop gave none.",
+        ),
         Field::required("total", Shape::Number, "Sum of their prices, promotions taken off."),
         Field::required("overshoot", Shape::Number, "What the basket then exceeds the amount by."),
         Field::required("relevance", Shape::Number, "Sum of their probabilities, or of what stands in for them."),
@@ -90,7 +95,7 @@ fn read_threshold(value: &Value<'_>) -> Result<Threshold, Problem> {
 pub(super) fn write_fillings(
     live: &LiveVersion,
     query: &OffersQuery<'_>,
-    threshold: &Value<'_>,
+    (threshold, explain): (&Value<'_>, bool),
     scratch: &mut OffersScratch,
     out: &mut Writer,
 ) -> Result<(), Problem> {
@@ -106,6 +111,11 @@ pub(super) fn write_fillings(
         out.field("items").begin_list();
         filling.items().iter().for_each(|item| out.id(items.get(item.0)));
         out.end_list();
+        if explain {
+            out.field("names").begin_list();
+            filling.items().iter().for_each(|&item| out.text(&live.scorer.model().label(item)));
+            out.end_list();
+        }
         out.field("total").money(filling.total);
         out.field("overshoot").money(filling.overshoot);
         out.field("relevance").number(filling.relevance as f32);

@@ -30,6 +30,9 @@ pub(super) fn write_offers(live: &LiveVersion, slate: &Slate<'_>, asked: &Asked<
         out.begin_object();
         out.field("item").id(items.get(removed.item.0));
         out.field("kind").text(removed.kind.name());
+        if let Some(name) = live.scorer.model().name(removed.item).filter(|_| asked.explain) {
+            out.field("name").text(name);
+        }
         out.field("rule").text(removed.rule.name());
         out.end_object();
     }
@@ -73,6 +76,9 @@ fn write_offer(live: &LiveVersion, offer: &Offer, explain: bool, out: &mut Write
     if explain {
         if let Some(name) = model.name(offer.item) {
             out.field("name").text(name);
+        }
+        if let Some(name) = offer.anchor.and_then(|anchor| model.name(anchor)) {
+            out.field("anchor_name").text(name);
         }
         out.field("reason").text(&offer.reason.text(&live.scorer));
         if let Some(evidence) = offer.reason.evidence(&live.scorer) {
