@@ -108,8 +108,7 @@ fn serve_answers_and_stops(at: &Path) {
     let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
     let address = said.find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned())).unwrap();
     assert!(said.any(|line| line.contains("model shop: version")), "the model is loaded");
-    let ask = |path: &str, token: &str| {
-        let body = r#"{"items": ["phone-s22"], "k": 3, "explain": true}"#;
+    let post = |path: &str, token: &str, body: &str| {
         let mut stream = TcpStream::connect(&address).unwrap();
         write!(
             stream,
@@ -122,11 +121,19 @@ fn serve_answers_and_stops(at: &Path) {
         stream.read_to_string(&mut answer).unwrap();
         answer
     };
+    let ask = |path: &str, token: &str| post(path, token, r#"{"items": ["phone-s22"], "k": 3, "explain": true}"#);
     let answer = ask("/v1/recommend", "sixteen-characters");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Case for Galaxo S22"), "{answer}");
     assert!(ask("/v1/recommend", "another-token-here").starts_with("HTTP/1.1 401"));
     let slate = ask("/v1/offers", "sixteen-characters");
     assert!(slate.starts_with("HTTP/1.1 200") && slate.contains("\"session\":\"A"), "{slate}");
+    // What is promoted is a candidate of a learned ranker, wherever it then ranks.
+    let ranked = |promoted: &str| {
+        let body = format!(r#"{{"items": ["phone-s22"], "k": 300, "using": "trees", "promoted": [{promoted}]}}"#);
+        post("/v1/recommend", "sixteen-characters", &body)
+    };
+    let (plain, promoted) = (ranked(""), ranked("\"wall-calendar\""));
+    assert!(!plain.contains("\"wall-calendar\"") && promoted.contains("\"item\":\"wall-calendar\""), "{promoted}");
     let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(said.any(|line| line.contains("every request was answered")));

@@ -27,6 +27,8 @@ pub const MAX_EXCLUDED_ITEMS: usize = 1_000;
 pub const MAX_HISTORY_BASKETS: usize = 200;
 /// Items of all these baskets. Scoring a known customer costs in proportion to them.
 pub const MAX_HISTORY_ITEMS: usize = 4_000;
+/// Items that a question may promote; a ranker looks at fewer.
+pub const MAX_PROMOTED_ITEMS: usize = 1_000;
 /// Most candidates that an answer says were taken out.
 pub const MAX_SHOWN_REMOVED: usize = 100;
 /// Questions of a batch. It takes turns with other requests after each.

@@ -105,8 +105,10 @@ fn a_typed_basket_brings_a_slate_with_its_reasons() {
         assert!(offers.contains(shown), "{shown}\n{offers}");
     }
     let summary = browser.text("document.getElementById('summary').innerText");
-    // Thing 3 costs 11.50; with it 8, 4, 5 and 6: 14.00, 12.00, 12.50 and 13.00.
-    assert!(summary.contains("basket 11.50") && summary.contains("with all offers 63.00"), "{summary}");
+    // Thing 3 costs 11.50; with it 8, 4, 5 and 6: 14.00, 12.00, 12.50 less a fifth, and 13.00.
+    assert!(summary.contains("basket 11.50") && summary.contains("with all offers 60.50"), "{summary}");
+    let price = browser.text("[...document.querySelectorAll('.price')].find((p) => p.querySelector('s')).innerText");
+    assert_eq!(price.split_whitespace().collect::<Vec<_>>().join(" "), "12.50 10.00 until 2026-01-01");
     assert_eq!(browser.value("document.getElementById('summary').getAttribute('role')"), "status");
 
     // What was taken out lies folded, by rule.
@@ -115,13 +117,13 @@ fn a_typed_basket_brings_a_slate_with_its_reasons() {
     assert!(removed.contains("enough offers of its kind") && removed.contains("Thing \"7\" <b>ü</b>"), "{removed}");
 
     // Two of them reach an amount.
-    choose(&mut browser, "amount", "36");
+    choose(&mut browser, "amount", "33.5");
     let reach = browser.text("document.getElementById('reach').innerText");
     assert!(
-        reach.contains("24.50 to 36.00") && reach.contains("Thing \"4\" <b>ü</b> + Thing \"5\" <b>ü</b>"),
+        reach.contains("22.00 to 33.50") && reach.contains("Thing \"4\" <b>ü</b> + Thing \"5\" <b>ü</b>"),
         "{reach}"
     );
-    assert!(reach.contains("24.50, exactly"), "{reach}");
+    assert!(reach.contains("22.00, exactly"), "{reach}");
 
     // At the door nothing is added to a basket, and this shop has nothing to go up to.
     choose(&mut browser, "touchpoint", "home");

@@ -33,7 +33,7 @@ pub(crate) struct Shop {
     /// The score of each item's nearest neighbour, so that a score tells the version.
     pub(crate) top_score: f32,
     /// Whether it knows facts: item n costs 10 and n halves, a quarter of it margin; item 8 belongs to
-    /// item 3.
+    /// item 3, and item 5 is a fifth off in 2025.
     pub(crate) facts: bool,
 }
 
@@ -112,7 +112,10 @@ impl Shop {
             customers.push(id, &customer).unwrap();
         }
         staging.add_customers(customers).unwrap();
-        let serving = ServingSettings { n_baskets: 1_000, ..ServingSettings::default() };
+        let promotion = json!({ "item": self.id(5).to_string(), "discount": 0.2, "starts_at": "2025-01-01", "ends_at": "2026-01-01" });
+        let promotions = if self.facts { vec![promotion] } else { Vec::new() };
+        let policy = serde_json::from_value(json!({ "promotions": promotions })).unwrap();
+        let serving = ServingSettings { n_baskets: 1_000, policy, ..ServingSettings::default() };
         let draft = Draft {
             settings: json!({ "serving": serving }),
             fingerprint: "00ff".into(),
