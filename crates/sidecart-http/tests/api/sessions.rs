@@ -80,25 +80,25 @@ async fn concept_08_a_session_sees_so_many_offers_and_no_more() {
 async fn concept_08_what_was_declined_stays_away_for_the_window_and_comes_back() {
     let shop = server(|_| {});
     let ask = json!({ "items": ["item-03"], "policy": { "declines_before_cool_down": 2 } });
-    let at = |time: f64, session: &str, more: Value| {
-        with(&with(&ask, &json!({ "timestamp": day(time), "session": session })), &more)
+    let at = |time: f64, session: &str, more: &Value| {
+        with(&with(&ask, &json!({ "timestamp": day(time), "session": session })), more)
     };
     let first = shop.post(OFFERS, &with(&ask, &json!({ "timestamp": day(0.0) }))).await;
     let (item, session) = (items(&first)[0].clone(), token(&first));
     let once = json!({ "declined": [{ "item": item, "kind": "cross-sell" }] });
-    let reply = shop.post(OFFERS, &at(0.1, &session, once.clone())).await;
+    let reply = shop.post(OFFERS, &at(0.1, &session, &once)).await;
     assert!(items(&reply).contains(&item), "one decline is none: {}", reply.text);
     // The second decline is three days later, in the session after the first.
-    let mut session = token(&shop.post(OFFERS, &at(3.0, &token(&reply), once)).await);
+    let mut session = token(&shop.post(OFFERS, &at(3.0, &token(&reply), &once)).await);
     for time in [3.0, 3.5, 5.0, 7.09] {
-        let reply = shop.post(OFFERS, &at(time, &session, json!({}))).await;
+        let reply = shop.post(OFFERS, &at(time, &session, &json!({}))).await;
         assert_eq!(rule(&reply, &item).as_deref(), Some("cool_down"), "day {time}: {}", reply.text);
         session = token(&reply);
     }
-    let reply = shop.post(OFFERS, &at(7.1, &session, json!({}))).await;
+    let reply = shop.post(OFFERS, &at(7.1, &session, &json!({}))).await;
     assert_eq!(items(&reply)[0], item, "the first decline is a week old: {}", reply.text);
     // The policy of the question decides, not that of the answer which made the token.
-    let once = with(&at(7.1, &session, json!({})), &json!({ "policy": { "declines_before_cool_down": 1 } }));
+    let once = with(&at(7.1, &session, &json!({})), &json!({ "policy": { "declines_before_cool_down": 1 } }));
     assert_eq!(rule(&shop.post(OFFERS, &once).await, &item).as_deref(), Some("cool_down"));
 }
 

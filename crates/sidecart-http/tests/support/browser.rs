@@ -47,13 +47,13 @@ impl Browser {
         let write = OpenOptions::new().write(true).open(&to).unwrap();
         let read = BufReader::new(File::open(&from).unwrap());
         let mut browser = Self { process, write, read, tab: None, last_id: 0, _folder: folder };
-        let target = browser.command("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
-        let attached = browser.command("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
+        let target = browser.command("Target.createTarget", &json!({ "url": "about:blank" }))["targetId"].clone();
+        let attached = browser.command("Target.attachToTarget", &json!({ "targetId": target, "flatten": true }));
         browser.tab = attached["sessionId"].as_str().map(str::to_owned);
         browser
     }
 
-    fn command(&mut self, method: &str, params: Value) -> Value {
+    fn command(&mut self, method: &str, params: &Value) -> Value {
         self.last_id += 1;
         let mut command = json!({ "id": self.last_id, "method": method, "params": params });
         if let Some(tab) = &self.tab {
@@ -75,7 +75,7 @@ impl Browser {
     /// The value of an expression in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.command("Runtime.evaluate", asked);
+        let answer = self.command("Runtime.evaluate", &asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -86,7 +86,7 @@ impl Browser {
     }
 
     pub(crate) fn open(&mut self, address: &str) {
-        self.command("Page.navigate", json!({ "url": address }));
+        self.command("Page.navigate", &json!({ "url": address }));
     }
 
     /// Waits until an expression in the page holds.
@@ -104,7 +104,7 @@ impl Browser {
 
     /// Types a text into whatever has the focus.
     pub(crate) fn insert(&mut self, text: &str) {
-        self.command("Input.insertText", json!({ "text": text }));
+        self.command("Input.insertText", &json!({ "text": text }));
     }
 
     /// Presses a key by name.
@@ -115,14 +115,14 @@ impl Browser {
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
                 "text": if kind == "keyDown" { text } else { "" },
             });
-            self.command("Input.dispatchKeyEvent", pressed);
+            self.command("Input.dispatchKeyEvent", &pressed);
         }
     }
 
     /// Makes the page so wide, in pixels.
     pub(crate) fn resize(&mut self, width: u32) {
         let size = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.command("Emulation.setDeviceMetricsOverride", size);
+        self.command("Emulation.setDeviceMetricsOverride", &size);
     }
 }
 

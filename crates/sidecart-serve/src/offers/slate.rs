@@ -148,6 +148,7 @@ impl Scorer {
         scratch.search.best_value = 0.0;
         let left = match query.session {
             Some(session) => session.state.offers_left(session.now, &screen.session_limits),
+            // A question without a session is the first of one.
             None => SessionState::new(0, 1).offers_left(0, &screen.session_limits),
         };
         let asked = (settings.offers_per_request as usize).min(query.k.unwrap_or(usize::MAX));
