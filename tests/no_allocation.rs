@@ -9,7 +9,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sidecart::core::{Customer, EventLog, ExternalIdRef, ItemId, Time};
-use sidecart::serve::offers::{Caps, Objective, OffersQuery, Policy, SessionEvent, SessionState, Touchpoint};
+use sidecart::serve::offers::session::{ItemKey, SessionState};
+use sidecart::serve::offers::{Caps, Objective, OffersQuery, Policy, Touchpoint};
 use sidecart::serve::ranker::Situation;
 use sidecart::serve::upsell::{PropensityModel, UpsellQuery, UpsellScratch};
 use sidecart::serve::{CustomerReader, Mode, Query, Source};
@@ -163,7 +164,10 @@ fn slates_allocate_nothing_once_warm() {
     policy.slow_movers.boost = 1.0;
     policy.popularity_penalty = 0.3;
     let policy = scorer.compile_policy(policy).unwrap();
-    let declined = [SessionEvent { item: find("case-s22"), time: scorer.trained_through() }];
+    let mut session = SessionState::new(0, 3_600);
+    let case = ItemKey::of(ExternalIdRef::Text("case-s22"));
+    session.record_shown(case);
+    session.record_declined(case, None, 0);
     let mut scratch = scorer.offers_scratch();
     let (mut wrong, mut kinds) = (Vec::new(), [0; 3]);
     for pass in 0..3 {
@@ -177,7 +181,7 @@ fn slates_allocate_nothing_once_warm() {
                             touchpoint,
                             policy,
                             time: Time(scorer.trained_through().0 + 1),
-                            session: SessionState { shown: &declined, declined: &declined },
+                            session: Some(session.at(1)),
                             ..OffersQuery::default()
                         };
                         let before = allocations();

@@ -409,6 +409,15 @@ pub(crate) struct ServeArgs {
     /// Share of customers who are shown nothing, so that the effect of showing can be measured
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "exposures")]
     pub(crate) hold_out: f64,
+    /// Keep what visitors were shown and have declined in signed tokens that they bring along. The file
+    /// holds 1 to 4 keys, one a line: the first signs, all are believed. Make one with
+    /// `openssl rand -hex 32 > FILE`; servers that share visitors share it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) session_key_file: Option<PathBuf>,
+    /// Hours from the first answer of a session until its caps begin anew, at most 2160; what was
+    /// declined stays known
+    #[arg(long, value_name = "HOURS", default_value_t = 24.0, requires = "session_key_file")]
+    pub(crate) session_hours: f64,
     /// Requests that may be scored or wait for it; more are sent away with 503 [default: 4 for each
     /// core]
     #[arg(long, value_name = "N")]

@@ -95,9 +95,11 @@ fn serve_answers_and_stops(at: &Path) {
     use std::net::TcpStream;
     use std::process::Stdio;
 
+    std::fs::write(at.join("session.key"), "0123456789abcdef".repeat(4)).unwrap();
     let args = ["serve", "shop/models", "--listen", "127.0.0.1:0", "--no-admin", "--token-env", "SIDECART_TEST_TOKEN"];
     let mut server = Command::new(env!("CARGO_BIN_EXE_sidecart"))
         .args(args)
+        .args(["--session-key-file", "session.key", "--session-hours", "0.5"])
         .env("SIDECART_TEST_TOKEN", "sixteen-characters")
         .current_dir(at)
         .stderr(Stdio::piped())
@@ -106,12 +108,11 @@ fn serve_answers_and_stops(at: &Path) {
     let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
     let address = said.find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned())).unwrap();
     assert!(said.any(|line| line.contains("model shop: version")), "the model is loaded");
-    let ask = |token: &str| {
-        let body = r#"{"items": ["phone-s22"], "k": 3, "explain": true}"#;
+    let post = |path: &str, token: &str, body: &str| {
         let mut stream = TcpStream::connect(&address).unwrap();
         write!(
             stream,
-            "POST /v1/recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
              authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -120,9 +121,19 @@ fn serve_answers_and_stops(at: &Path) {
         stream.read_to_string(&mut answer).unwrap();
         answer
     };
-    let answer = ask("sixteen-characters");
+    let ask = |path: &str, token: &str| post(path, token, r#"{"items": ["phone-s22"], "k": 3, "explain": true}"#);
+    let answer = ask("/v1/recommend", "sixteen-characters");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Case for Galaxo S22"), "{answer}");
-    assert!(ask("another-token-here").starts_with("HTTP/1.1 401"));
+    assert!(ask("/v1/recommend", "another-token-here").starts_with("HTTP/1.1 401"));
+    let slate = ask("/v1/offers", "sixteen-characters");
+    assert!(slate.starts_with("HTTP/1.1 200") && slate.contains("\"session\":\"A"), "{slate}");
+    // What is promoted is a candidate of a learned ranker, wherever it then ranks.
+    let ranked = |promoted: &str| {
+        let body = format!(r#"{{"items": ["phone-s22"], "k": 300, "using": "trees", "promoted": [{promoted}]}}"#);
+        post("/v1/recommend", "sixteen-characters", &body)
+    };
+    let (plain, promoted) = (ranked(""), ranked("\"wall-calendar\""));
+    assert!(!plain.contains("\"wall-calendar\"") && promoted.contains("\"item\":\"wall-calendar\""), "{promoted}");
     let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(said.any(|line| line.contains("every request was answered")));
@@ -146,6 +157,12 @@ fn exit_codes_say_who_has_to_act() {
     assert!(text(&broken.stderr).contains("broken.parquet"));
     assert_eq!(code(&["serve", "nowhere"]), Some(2), "no such folder");
     assert_eq!(code(&["serve", ".", "--hold-out", "0.1"]), Some(2), "a hold-out without a log");
+    assert_eq!(code(&["serve", ".", "--session-hours", "2"]), Some(2), "a lifetime without a key");
+    std::fs::write(at.join("session.key"), "0123456789abcdef\n").unwrap();
+    let weak = sidecart(at, &["serve", ".", "--session-key-file", "session.key"]);
+    assert_eq!(weak.status.code(), Some(2));
+    assert!(text(&weak.stderr).contains("openssl rand -hex 32"), "{}", text(&weak.stderr));
+    assert!(!text(&weak.stderr).contains("0123"), "the key is not shown: {}", text(&weak.stderr));
     std::fs::write(at.join("token"), "short").unwrap();
     let weak = sidecart(at, &["serve", ".", "--token-file", "token"]);
     assert_eq!(weak.status.code(), Some(2));

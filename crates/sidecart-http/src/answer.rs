@@ -160,7 +160,7 @@ fn write_answer(
         using: asked.using,
         store: asked.store,
         exclude: &work.exclude,
-        promoted: &[],
+        promoted: &work.promoted,
     };
     let found = live.scorer.recommend(&query, &mut work.scratch).map_err(|error| refused(error, asked.using, at))?;
     let held_out = app.exposures.is_some() && app.hold_out.holds_out(asked.customer, request_id);

@@ -43,3 +43,4 @@ pub use limits::Limits;
 pub use routes::{admin_router, router};
 pub use server::{Server, Stopped, run_until_signal};
 pub use settings::Settings;
+pub use sidecart_serve::offers::session::SessionKeys;

@@ -27,10 +27,18 @@ pub const MAX_EXCLUDED_ITEMS: usize = 1_000;
 pub const MAX_HISTORY_BASKETS: usize = 200;
 /// Items of all these baskets. Scoring a known customer costs in proportion to them.
 pub const MAX_HISTORY_ITEMS: usize = 4_000;
+/// Items that a question may promote; a ranker looks at fewer.
+pub const MAX_PROMOTED_ITEMS: usize = 1_000;
 /// Most candidates that an answer says were taken out.
 pub const MAX_SHOWN_REMOVED: usize = 100;
 /// Questions of a batch. It takes turns with other requests after each.
 pub const MAX_BATCH_QUERIES: usize = 100;
+/// Bytes of a session's token.
+pub const MAX_SESSION_TOKEN_BYTES: usize = sidecart_serve::offers::session::MAX_TOKEN_CHARS;
+/// Time from the first answer of a session until its caps begin anew; what was declined stays known.
+pub const SESSION_TIME: Duration = Duration::from_secs(86_400);
+/// Longest such time: 90 days.
+pub const MAX_SESSION_TIME: Duration = Duration::from_secs(sidecart_serve::offers::session::MAX_LIFETIME_S as u64);
 /// Purchases in one request.
 pub const MAX_EVENTS: usize = 100;
 /// Bytes of a search for items.

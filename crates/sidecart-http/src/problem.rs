@@ -48,6 +48,9 @@ codes! {
     TOO_LONG, "too_long", UNPROCESSABLE_ENTITY, "A list or text is too long.";
     MODEL_REQUIRED, "model_required", UNPROCESSABLE_ENTITY, "Several models are served and none was named.";
     NO_SUCH_PART, "no_such_part", UNPROCESSABLE_ENTITY, "The model was trained without the part that `using` names.";
+    INVALID_SESSION, "invalid_session", UNPROCESSABLE_ENTITY,
+        "The session was not signed by this server, or was changed; ask without it to begin a new one.";
+    NO_SESSIONS, "no_sessions", UNPROCESSABLE_ENTITY, "A session was sent, and the server keeps none.";
     NOT_READY, "not_ready", SERVICE_UNAVAILABLE, "No model is loaded yet.";
     OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests are under way; come again.";
     REQUEST_TIMEOUT, "request_timeout", SERVICE_UNAVAILABLE, "The request took too long.";

@@ -6,7 +6,7 @@ use sidecart_serve::{Mode, Source};
 use crate::json::{Field, Location, Object, Shape, Value, check};
 use crate::limits::{
     DEFAULT_K, MAX_BASKET_ITEMS, MAX_EXCLUDED_ITEMS, MAX_HISTORY_BASKETS, MAX_HISTORY_ITEMS, MAX_K,
-    MAX_MODEL_NAME_BYTES,
+    MAX_MODEL_NAME_BYTES, MAX_PROMOTED_ITEMS,
 };
 use crate::models::{LiveVersion, Work};
 use crate::problem::{Code, Problem};
@@ -78,6 +78,11 @@ pub(crate) static QUERY: Object = Object {
         ),
         Field::optional("exclude", Shape::List(&Shape::Id, MAX_EXCLUDED_ITEMS), "Items that may not come back."),
         Field::optional(
+            "promoted",
+            Shape::List(&Shape::Id, MAX_PROMOTED_ITEMS),
+            "What is on promotion, the most important first: a learned ranker ranks the first of them, too, like all others.",
+        ),
+        Field::optional(
             "model",
             Shape::Text(MAX_MODEL_NAME_BYTES),
             "Which model; the default one where it is not given.",
@@ -142,6 +147,15 @@ impl<'a> Asked<'a> {
         work.exclude.extend(exclude.iter().filter_map(find));
         if work.exclude.len() < exclude.len() {
             notes.push(format!("{} items to exclude are not in the model", exclude.len() - work.exclude.len()));
+        }
+        let promoted = value.list("promoted");
+        work.promoted.clear();
+        work.promoted.extend(promoted.iter().filter_map(find));
+        if work.promoted.len() < promoted.len() {
+            notes.push(format!("{} promoted items are not in the model", promoted.len() - work.promoted.len()));
+        }
+        if !promoted.is_empty() && live.scorer.model().ranker().is_none() {
+            notes.push("the model has no learned ranker: what is promoted has no effect".into());
         }
         let time = match value.get("timestamp") {
             Some(time) => read_asked_time(time, live, &Location::Field(at, "timestamp"))?,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sidecart_core::{NoProgress, Progress, Time};
 
+use sidecart_serve::offers::session::SessionKeys;
+
 use crate::auth::Token;
 use crate::error::{Error, Result};
-use crate::limits::{Limits, MAX_BASKET_ITEMS, WATCH_INTERVAL};
+use crate::limits::{Limits, MAX_BASKET_ITEMS, MAX_SESSION_TIME, SESSION_TIME, WATCH_INTERVAL};
 
 /// What a server is to do.
 #[derive(Clone)]
@@ -29,10 +31,15 @@ pub struct Settings {
     pub exposures: Option<PathBuf>,
     /// Share of customers who are shown nothing, in `0..1`. Above 0 it needs `exposures`.
     pub hold_out: f64,
+    /// What signs the tokens in which visitors carry their sessions; `None` for no sessions. Servers
+    /// that share visitors share it.
+    pub session_keys: Option<SessionKeys>,
+    /// Time from the first answer of a session until its caps begin anew, 1 s to 90 days.
+    pub session_time: Duration,
     /// How much is taken at once.
     pub limits: Limits,
-    /// The present time, for the exposure log and for purchases from the future. Answers never depend
-    /// on it.
+    /// The present time, for the exposure log, for purchases from the future, and for sessions whose
+    /// questions bring no time of their own. Answers depend on nothing else of it.
     pub now: fn() -> Time,
     /// Hears of models that were loaded and of those that could not be.
     pub progress: Arc<dyn Progress + Send + Sync>,
@@ -55,6 +62,8 @@ impl Settings {
             watch_interval: WATCH_INTERVAL,
             exposures: None,
             hold_out: 0.0,
+            session_keys: None,
+            session_time: SESSION_TIME,
             limits: Limits::default(),
             now: system_time,
             progress: Arc::new(NoProgress),
@@ -77,6 +86,9 @@ impl Settings {
         }
         if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.watch_interval) {
             return wrong("watch interval", format!("{:?}", self.watch_interval), "100 ms to 1 h");
+        }
+        if !(Duration::from_secs(1)..=MAX_SESSION_TIME).contains(&self.session_time) {
+            return wrong("session time", format!("{:?}", self.session_time), "1 s to 90 days");
         }
         if !(1..=MOST_CONNECTIONS).contains(&limits.connections) || limits.in_flight == 0 {
             let got = format!("{} and {}", limits.connections, limits.in_flight);

@@ -46,7 +46,7 @@ pub enum Error {
         /// The parts there are.
         available: String,
     },
-    /// A session token was not made here, was changed, or is of a session that is over.
+    /// A session token was not made here, or was changed.
     #[error("the session token {problem}; begin a new session")]
     SessionToken {
         /// What is wrong.

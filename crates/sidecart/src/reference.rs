@@ -426,9 +426,21 @@ pub const REFERENCE: &[Key] = &[
         "policy.cool_down_days",
         "7.0",
         "0 to 3650 days",
-        "how long a declined item rests; for the session where times are no days",
+        "how long a declined item rests, by the clock of its session",
     ),
     key("policy.declines_before_cool_down", "1", "1 to 100 declines", "declines after which an item rests"),
+    key(
+        "policy.shows_per_item",
+        "",
+        "1 to 254 times",
+        "times that one session sees one item; without limit where not given",
+    ),
+    key(
+        "policy.declines_before_silence",
+        "",
+        "1 to 254 declines",
+        "declined offers of a kind after which it stays away for the session; without limit where not given",
+    ),
     key("policy.diversity", "0.1", "0 to 1", "share of its value that each further offer of one top category loses"),
     key(
         "policy.popularity_penalty",

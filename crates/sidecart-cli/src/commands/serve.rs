@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sidecart::core::Progress;
-use sidecart_http::{Limits, Server, Settings, Token, run_until_signal};
+use sidecart_http::{Limits, Server, SessionKeys, Settings, Token, run_until_signal};
 
 use crate::args::ServeArgs;
 use crate::progress::Reporter;
@@ -11,6 +11,7 @@ use crate::progress::Reporter;
 pub(crate) fn run(args: &ServeArgs, progress: Reporter) -> Result<()> {
     let token = token(args)?;
     let watch_interval = Duration::try_from_secs_f64(args.watch).context("--watch")?;
+    let session_time = Duration::try_from_secs_f64(args.session_hours * 3_600.0).context("--session-hours")?;
     let progress = Arc::new(progress);
     let settings = Settings {
         listen: args.listen,
@@ -20,6 +21,8 @@ pub(crate) fn run(args: &ServeArgs, progress: Reporter) -> Result<()> {
         watch_interval,
         exposures: args.exposures.clone(),
         hold_out: args.hold_out,
+        session_keys: session_keys(args)?,
+        session_time,
         limits: limits(args),
         progress: Arc::clone(&progress) as Arc<dyn Progress + Send + Sync>,
         ..Settings::new(&args.models)
@@ -51,6 +54,14 @@ fn started(server: &Server, has_token: bool, progress: &dyn Progress) {
     if !has_token && !address.ip().is_loopback() {
         progress.note("open to the network without a token; see --token-env");
     }
+}
+
+/// The keys of sessions that were asked for.
+fn session_keys(args: &ServeArgs) -> Result<Option<SessionKeys>> {
+    let Some(path) = &args.session_key_file else { return Ok(None) };
+    let place = || format!("--session-key-file {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    Ok(Some(SessionKeys::parse(&text).with_context(place)?))
 }
 
 /// The token that was asked for, wherever it lies.

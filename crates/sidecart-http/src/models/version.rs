@@ -23,6 +23,7 @@ pub(crate) struct Work {
     pub(crate) offers: Option<OffersScratch>,
     pub(crate) basket: Vec<ItemId>,
     pub(crate) exclude: Vec<ItemId>,
+    pub(crate) promoted: Vec<ItemId>,
     /// Positions of basket items that the model does not know.
     pub(crate) unknown: Vec<usize>,
     /// A past that the question brought along: times with positions, and the items of one basket.
@@ -73,6 +74,7 @@ impl LiveVersion {
             offers: None,
             basket: Vec::new(),
             exclude: Vec::new(),
+            promoted: Vec::new(),
             unknown: Vec::new(),
             past: Vec::new(),
             past_items: Vec::new(),

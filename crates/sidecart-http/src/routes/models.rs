@@ -19,6 +19,7 @@ static MODEL: Object = Object {
         Field::required("version", Shape::Text(16), "The version that answers now."),
         Field::required("clock", Shape::Choice(&["none", "calendar", "days", "order"]), "What its times count."),
         Field::required("trained_through", Shape::Text(64), "The newest time it has learned from."),
+        Field::required("facts", Shape::Flag, "Whether it holds facts of items, such as prices, for slates."),
         Field::required("parts", Shape::List(&Shape::Text(64), 64), "What `using` may name."),
         Field::required("counts", Shape::Numbers, "Items, baskets, customers and so on that it was learned from."),
         Field::required(
@@ -75,6 +76,7 @@ async fn describe(model: &Model) -> Json {
         "version": live.version,
         "clock": clock.name(),
         "trained_through": clock.show(scorer.trained_through()),
+        "facts": scorer.model().offer_items().are_stored(),
         "parts": scorer.parts(),
         "counts": scorer.manifest().map(|manifest| &manifest.counts),
         "events": {

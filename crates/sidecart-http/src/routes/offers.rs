@@ -23,7 +23,15 @@ pub(super) static ROUTE: Route = Route {
         example: r#"{"items": ["phone-s22"], "touchpoint": "cart", "k": 3, "explain": true}"#,
     }),
     content: Content::Json(&SLATE),
-    errors: &[Code::UNKNOWN_MODEL, Code::MODEL_REQUIRED, Code::NO_SUCH_PART, Code::NOT_READY, Code::OVERLOADED],
+    errors: &[
+        Code::UNKNOWN_MODEL,
+        Code::MODEL_REQUIRED,
+        Code::NO_SUCH_PART,
+        Code::INVALID_SESSION,
+        Code::NO_SESSIONS,
+        Code::NOT_READY,
+        Code::OVERLOADED,
+    ],
     handle: |app, call| Box::pin(offers(app, call)),
 };
 

@@ -16,4 +16,5 @@ mod metrics;
 mod models;
 mod offers;
 mod recommend;
+mod sessions;
 mod traversal;

@@ -68,12 +68,19 @@ async fn ids_come_back_in_the_shops_own_form() {
 async fn what_is_left_out_is_said() {
     let shop = Fixture::new();
     let ask = json!({
-        "items": ["item-00", "nothing"], "exclude": ["nowhere"], "customer_id": "nobody", "store_id": 7, "k": 1000,
+        "items": ["item-00", "nothing"], "exclude": ["nowhere"], "promoted": ["item-09", "never"], "customer_id": "nobody", "store_id": 7, "k": 1000,
     });
     let reply = shop.post("/v1/recommend", &ask).await;
     assert_eq!(reply.items().len(), 39, "all but the basket");
     let notes = reply.json["notes"].to_string();
-    for said in ["1 items to exclude", "nothing is known of the customer", "does not know the store", "39 of 1000"] {
+    for said in [
+        "1 items to exclude",
+        "1 promoted items are not",
+        "no learned ranker",
+        "nothing is known of the customer",
+        "does not know the store",
+        "39 of 1000",
+    ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }
     assert_eq!(reply.json["fallback"], json!(null), "all of it was ranked");

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod browser;
 pub(crate) mod running;
 
 use std::path::Path;
@@ -12,8 +13,9 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sidecart_artifact::{ContainerWriter, CustomersSpec, Draft, MODEL_FILE, Staging, write_id_table, write_texts};
-use sidecart_core::{Clock, Customer, ExternalId, ExternalIdRef, IdKind, IdTable, ItemId, TextTable, Time};
+use sidecart_core::{Clock, Customer, ExternalId, ExternalIdRef, IdKind, IdTable, ItemId, Money, TextTable, Time};
 use sidecart_http::{App, Retry, Settings, router};
+use sidecart_serve::offers::{Attributes, CategoryTree, Host, HostTable, OfferItem, OfferItems};
 use sidecart_serve::{ServingSettings, sections};
 use tower::ServiceExt;
 
@@ -30,11 +32,14 @@ pub(crate) struct Shop {
     pub(crate) clock: Clock,
     /// The score of each item's nearest neighbour, so that a score tells the version.
     pub(crate) top_score: f32,
+    /// Whether it knows facts: item n costs 10 and n halves, a quarter of it margin; item 8 belongs to
+    /// item 3, and item 5 is a fifth off in 2025.
+    pub(crate) facts: bool,
 }
 
 impl Default for Shop {
     fn default() -> Self {
-        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9 }
+        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9, facts: false }
     }
 }
 
@@ -90,6 +95,9 @@ impl Shop {
         writer.add_owned(sections::ASSOCIATION_CUSTOMERS, vec![7u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_BASKETS, vec![9u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_LIFTS, vec![3.5f32; n], &[n]).unwrap();
+        if self.facts {
+            facts().write(&mut writer).unwrap();
+        }
 
         let mut staging = Staging::begin(folder).unwrap();
         staging.write_container(MODEL_FILE, &writer).unwrap();
@@ -104,7 +112,10 @@ impl Shop {
             customers.push(id, &customer).unwrap();
         }
         staging.add_customers(customers).unwrap();
-        let serving = ServingSettings { n_baskets: 1_000, ..ServingSettings::default() };
+        let promotion = json!({ "item": self.id(5).to_string(), "discount": 0.2, "starts_at": "2025-01-01", "ends_at": "2026-01-01" });
+        let promotions = if self.facts { vec![promotion] } else { Vec::new() };
+        let policy = serde_json::from_value(json!({ "promotions": promotions })).unwrap();
+        let serving = ServingSettings { n_baskets: 1_000, policy, ..ServingSettings::default() };
         let draft = Draft {
             settings: json!({ "serving": serving }),
             fingerprint: "00ff".into(),
@@ -115,6 +126,16 @@ impl Shop {
         };
         staging.publish(draft).unwrap().to_string()
     }
+}
+
+fn facts() -> OfferItems {
+    let items = (0..i64::from(N_ITEMS)).map(|item| {
+        let price = Money(Money::SCALE * 10 + Money::SCALE / 2 * item);
+        OfferItem { price: Some(price), margin: Some(Money(price.0 / 4)), ..OfferItem::default() }
+    });
+    let hosts = HostTable::new(vec![(ItemId(8), Host::Item(ItemId(3)))]);
+    OfferItems::new(items.collect(), CategoryTree::default(), TextTable::default(), hosts, Attributes::default())
+        .unwrap()
 }
 
 /// Noon of the day after the end of training.

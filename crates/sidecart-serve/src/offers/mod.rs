@@ -22,7 +22,7 @@
 //! | `optimum.rs` | the exact search |
 //! | `slate.rs`, `reason.rs` | the answer |
 //! | `fillings.rs`, `threshold/` | the few items that lift a basket to an amount |
-//! | `session/` | what a session has seen, in a signed token |
+//! | `session/` | what a session has seen and declined, what may be shown after it, and its signed token |
 //! | `exposure.rs`, `calibration.rs`, `settings.rs` | the log of what was shown, and what it says of probabilities |
 
 mod attributes;
@@ -65,7 +65,7 @@ pub use policy::{
     Caps, CompiledPolicy, Exclusions, Fallback, Filter, FilterScalar, FilterValue, ItemName, MAX_OFFERS_PER_REQUEST,
     Operator, Policy, PolicyOverride, PolicyTime, PriceRatios, Promotion, SlowMovers, TouchpointTable,
 };
-pub use query::{OffersQuery, SessionEvent, SessionState};
+pub use query::OffersQuery;
 pub use reason::{Evidence, OfferReason};
 pub use relation::{Relation, Relations};
 pub use rule::{EmptySlate, Removed, Rule};

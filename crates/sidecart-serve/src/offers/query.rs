@@ -1,26 +1,9 @@
 use sidecart_core::{Customer, ItemId, Time};
 
+use super::session::SessionAt;
 use super::{CompiledPolicy, Objective, OfferKinds, Touchpoint};
 use crate::settings::{Mode, Source};
 use crate::upsell::{Market, PromotionPlan, PropensityModel};
-
-/// An item and when something happened to it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SessionEvent {
-    /// The item.
-    pub item: ItemId,
-    /// When.
-    pub time: Time,
-}
-
-/// What a session has seen so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SessionState<'a> {
-    /// Offers that were shown, in any order; repeats count.
-    pub shown: &'a [SessionEvent],
-    /// Offers that were declined.
-    pub declined: &'a [SessionEvent],
-}
 
 /// A question for a slate.
 #[derive(Clone, Copy)]
@@ -58,8 +41,8 @@ pub struct OffersQuery<'a> {
     pub exclude: &'a [ItemId],
     /// A policy in place of the model's own; see [`Scorer::compile_policy`](crate::Scorer::compile_policy).
     pub policy: Option<&'a CompiledPolicy>,
-    /// What the session has seen.
-    pub session: SessionState<'a>,
+    /// What the session has seen and declined, and its present; `None` for nothing.
+    pub session: Option<SessionAt<'a>>,
     /// What sold, where more is known than at the end of training.
     pub market: Option<&'a Market>,
     /// A plan of promotions for upgrades in place of the model's own.
@@ -85,7 +68,7 @@ impl Default for OffersQuery<'_> {
             objective: None,
             exclude: &[],
             policy: None,
-            session: SessionState::default(),
+            session: None,
             market: None,
             plan: None,
         }

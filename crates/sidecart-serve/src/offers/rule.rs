@@ -18,6 +18,10 @@ pub enum Rule {
     ExcludedBrand,
     /// There is none in stock.
     OutOfStock,
+    /// So many offers of its kind were declined in this session.
+    Silence,
+    /// It was shown so often in this session.
+    ShowsPerItem,
     /// It was declined so often and so lately that it rests.
     CoolDown,
     /// A filter of the policy does not let it pass.
@@ -59,6 +63,8 @@ impl Rule {
             Self::ExcludedCategory => "excluded_category",
             Self::ExcludedBrand => "excluded_brand",
             Self::OutOfStock => "out_of_stock",
+            Self::Silence => "silence",
+            Self::ShowsPerItem => "shows_per_item",
             Self::CoolDown => "cool_down",
             Self::Filter => "filter",
             Self::NeedsHost => "needs_host",
@@ -98,6 +104,8 @@ pub enum EmptySlate {
     Touchpoint,
     /// The session has seen `policy.offers_per_session` offers.
     SessionLimit,
+    /// The session is over; its next one is [`renewed`](super::session::SessionState::renewed).
+    SessionOver,
     /// A cap of 0, in the policy or in the question.
     NoOffersAllowed,
     /// There was no candidate.
@@ -113,6 +121,7 @@ impl EmptySlate {
         match self {
             Self::Touchpoint => "touchpoint",
             Self::SessionLimit => "session_limit",
+            Self::SessionOver => "session_over",
             Self::NoOffersAllowed => "no_offers_allowed",
             Self::NoCandidates => "no_candidates",
             Self::Rules(rule) => rule.name(),

@@ -1,10 +1,11 @@
 //! The rules, applied to one candidate after another.
 
-use sidecart_core::{ItemId, MICROS_PER_DAY, Money, power};
+use sidecart_core::{ItemId, Money, power};
 
 use super::collect::{Candidate, Collected};
 use super::needs::Need;
 use super::objective::{Deltas, Objective};
+use super::session::{ItemKey, Refusal, SessionAt, SessionLimits};
 use super::{CompiledPolicy, OfferKind, OfferKinds, OffersQuery, Relations, Rule};
 use crate::model::Model;
 
@@ -19,6 +20,9 @@ pub(crate) struct Screen<'a> {
     pub(crate) basket_total: Option<Money>,
     /// Of the basket and of what is said to be needed.
     dearest: Option<Money>,
+    pub(crate) session_limits: SessionLimits,
+    /// The session, where it can forbid an item.
+    session: Option<SessionAt<'a>>,
     /// Share of an upgrade's probability that the segment leaves.
     damping: f64,
 }
@@ -42,6 +46,7 @@ impl<'a> Screen<'a> {
         let price = |item| model.offer_items().get(item).price;
         let prices = || query.basket.iter().map(|&item| price(item));
         let segment = query.segment.or(query.customer.and_then(|customer| customer.segment));
+        let session_limits = SessionLimits::of(policy.policy());
         Self {
             model,
             policy,
@@ -50,6 +55,8 @@ impl<'a> Screen<'a> {
             objective: query.objective.unwrap_or(policy.policy().objective),
             basket_total: prices().try_fold(Money(0), |sum, price| Some(Money(sum.0 + price?.0))),
             dearest: prices().chain(query.context.iter().map(|&item| price(item))).flatten().max(),
+            session_limits,
+            session: query.session.filter(|session| session.state.forbids_items(&session_limits)),
             damping: 1.0 - policy.sensitivity(segment),
         }
     }
@@ -75,9 +82,7 @@ impl<'a> Screen<'a> {
         if items.get(item).stock.is_some_and(|stock| stock.0 <= 0) {
             return Err(Rule::OutOfStock);
         }
-        if self.rests(item) {
-            return Err(Rule::CoolDown);
-        }
+        self.session(item, kind)?;
         if !self.policy.passes(items, item, anchor, kind) {
             return Err(Rule::Filter);
         }
@@ -106,17 +111,19 @@ impl<'a> Screen<'a> {
         Ok(Passed { value, deltas, discount, valid_until: promotion.map(|promotion| promotion.ends_at) })
     }
 
-    /// Whether an item was declined so often and so lately that it rests.
-    fn rests(&self, item: ItemId) -> bool {
-        let settings = self.policy.policy();
-        let counts = |at: sidecart_core::Time| {
-            let window = (settings.cool_down_days * MICROS_PER_DAY as f64) as i64;
-            let ago = i128::from(self.query.time.0) - i128::from(at.0);
-            !self.model.clock().has_durations() || (0..i128::from(window)).contains(&ago)
-        };
-        let declined = self.query.session.declined.iter().filter(|event| event.item == item && counts(event.time));
-        declined.take(settings.declines_before_cool_down as usize).count()
-            == settings.declines_before_cool_down as usize
+    /// What the session forbids; how many offers it may still see is asked once for the slate.
+    fn session(&self, item: ItemId, kind: OfferKind) -> Result<(), Rule> {
+        let Some(SessionAt { state, now }) = self.session else { return Ok(()) };
+        let limits = &self.session_limits;
+        let verdict = state.may_show_kind(kind, limits).and_then(|()| {
+            let key = ItemKey::of(self.model.items().get(item.0));
+            state.may_show_item(key, now, limits)
+        });
+        verdict.map_err(|refusal| match refusal {
+            Refusal::Silence { .. } => Rule::Silence,
+            Refusal::ShowsPerItem { .. } => Rule::ShowsPerItem,
+            _ => Rule::CoolDown,
+        })
     }
 
     /// What a candidate may be to the basket.

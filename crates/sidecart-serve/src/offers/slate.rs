@@ -3,6 +3,7 @@ use sidecart_core::{ItemId, Money, Time};
 use super::collect::{Candidate, Collected, Detail};
 use super::optimum::{Choice, Limits, MAX_UPSELLS, SearchMemory, contradict};
 use super::screen::{Passed, Screen};
+use super::session::{Refusal, SessionState};
 use super::{
     CompiledPolicy, EmptySlate, NO_GROUP, Objective, OfferKind, OfferKinds, OfferReason, OffersQuery, Policy,
     Relations, Removed, Rule,
@@ -146,18 +147,23 @@ impl Scorer {
         scratch.removed.clear();
         scratch.search.best.clear();
         scratch.search.best_value = 0.0;
-        let left = (settings.offers_per_session as usize).saturating_sub(query.session.shown.len());
+        let left = match query.session {
+            Some(session) => session.state.offers_left(session.now, &screen.session_limits),
+            // A question without a session is the first of one.
+            None => SessionState::new(0, 1).offers_left(0, &screen.session_limits),
+        };
         let asked = (settings.offers_per_request as usize).min(query.k.unwrap_or(usize::MAX));
         let is_capped = kinds.iter().all(|kind| settings.caps.of(kind) == 0);
         let refused = match () {
             () if kinds.is_empty() => Some(EmptySlate::Touchpoint),
-            () if left == 0 => Some(EmptySlate::SessionLimit),
+            () if left == Err(Refusal::SessionOver) => Some(EmptySlate::SessionOver),
+            () if left.is_err() => Some(EmptySlate::SessionLimit),
             () if asked == 0 || is_capped => Some(EmptySlate::NoOffersAllowed),
             () => None,
         };
         if refused.is_none() {
             let limits = Limits {
-                total: asked.min(left),
+                total: asked.min(left.unwrap_or(0) as usize),
                 per_kind: OfferKind::ALL.map(|kind| settings.caps.of(kind) as usize),
                 per_category: settings.caps.per_category as usize,
                 diversity: settings.diversity,

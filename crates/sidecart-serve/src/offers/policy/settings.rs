@@ -11,6 +11,8 @@ use crate::error::Error;
 
 /// Most offers of one slate.
 pub const MAX_OFFERS_PER_REQUEST: u32 = 12;
+/// Counts of a session end one above, so that a greater cap could never be reached.
+const MAX_SESSION_COUNT: u32 = u8::MAX as u32 - 1;
 
 /// What is offered where the model has no answer of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -52,11 +54,17 @@ pub struct Policy {
     pub offers_per_request: u32,
     /// Most offers that one session sees. Default 24, range 0 to 100000.
     pub offers_per_session: u32,
-    /// Days for which a declined item rests; where times are no days it rests for the session.
-    /// Default 7, range 0 to 3650.
+    /// Days for which a declined item rests, by the clock of its session. Default 7, range 0 to 3650.
     pub cool_down_days: f64,
     /// Declines within these days after which it rests. Default 1, range 1 to 100.
     pub declines_before_cool_down: u32,
+    /// Times that one session sees one item. Default without limit, range 1 to 254.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shows_per_item: Option<u32>,
+    /// Declined offers of a kind after which this kind stays away for the rest of the session. Default
+    /// without limit, range 1 to 254.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declines_before_silence: Option<u32>,
     /// Share of its value that each further offer of one top category loses. Default 0.1, range 0 to
     /// 1.
     pub diversity: f64,
@@ -94,6 +102,8 @@ impl Default for Policy {
             offers_per_session: 24,
             cool_down_days: 7.0,
             declines_before_cool_down: 1,
+            shows_per_item: None,
+            declines_before_silence: None,
             diversity: 0.1,
             popularity_penalty: 0.0,
             max_price_ratio: PriceRatios::default(),
@@ -156,6 +166,8 @@ impl Policy {
         whole("offers_per_session", self.offers_per_session, 0, 100_000)?;
         number("cool_down_days", self.cool_down_days, 0.0, 3_650.0)?;
         whole("declines_before_cool_down", self.declines_before_cool_down, 1, 100)?;
+        whole("shows_per_item", self.shows_per_item.unwrap_or(1), 1, MAX_SESSION_COUNT)?;
+        whole("declines_before_silence", self.declines_before_silence.unwrap_or(1), 1, MAX_SESSION_COUNT)?;
         number("diversity", self.diversity, 0.0, 1.0)?;
         number("popularity_penalty", self.popularity_penalty, 0.0, 2.0)?;
         self.max_price_ratio.check()?;
@@ -205,9 +217,11 @@ mod tests {
                 }
             }
         }
-        let wholes: [(&str, Count, u32, u32); 4] = [
+        let wholes: [(&str, Count, u32, u32); 6] = [
             ("offers_per_request", |p, n| p.offers_per_request = n, 0, 12),
             ("declines_before_cool_down", |p, n| p.declines_before_cool_down = n, 1, 100),
+            ("shows_per_item", |p, n| p.shows_per_item = Some(n), 1, 254),
+            ("declines_before_silence", |p, n| p.declines_before_silence = Some(n), 1, 254),
             ("caps.upsell", |p, n| p.caps.upsell = n, 0, 12),
             ("caps.per_category", |p, n| p.caps.per_category = n, 1, 12),
         ];

@@ -1,49 +1,52 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use crate::offers::Policy;
 
-use crate::error::{Error, Result};
+const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// How much one session may be offered. Caps: no order of events leads above them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How much one session may be offered: the part of a [`Policy`] that speaks of sessions, in seconds.
+/// Caps: no order of events leads above them.
+///
+/// ```
+/// use sidecart_serve::offers::Policy;
+/// use sidecart_serve::offers::session::SessionLimits;
+///
+/// let limits = SessionLimits::of(&Policy { cool_down_days: 0.5, ..Policy::default() });
+/// assert_eq!((limits.offers_per_session, limits.cool_down_s), (24, 43_200));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionLimits {
-    /// Offers shown in a session, of all kinds. Default 30; 0 offers nothing.
+    /// Offers shown in a session, of all kinds; 0 offers nothing.
     pub offers_per_session: u32,
-    /// Times that one item is shown, 0..=254. Default 3.
-    pub shows_per_item: u32,
-    /// Seconds for which an item stays away after it was declined. Default one day.
+    /// Times that one item is shown; `None` without limit. From 255 on it counts as 255.
+    pub shows_per_item: Option<u32>,
+    /// Seconds for which an item stays away after it was declined.
     pub cool_down_s: u32,
-    /// Declined offers of a kind after which this kind stays away for the rest of the session,
-    /// 1..=254. Default 3.
-    pub declines_before_silence: u32,
-}
-
-/// Counts of a session end here, so a cap above could never be reached.
-const MAX_COUNT: u32 = u8::MAX as u32 - 1;
-
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self { offers_per_session: 30, shows_per_item: 3, cool_down_s: 86_400, declines_before_silence: 3 }
-    }
+    /// Declines within these seconds after which it stays away; 0 counts as 1, from 255 on as 255.
+    pub declines_before_cool_down: u32,
+    /// Declined offers of a kind after which this kind stays away for the rest of the session;
+    /// `None` without limit. From 255 on it counts as 255.
+    pub declines_before_silence: Option<u32>,
 }
 
 impl SessionLimits {
-    /// Checks every range.
-    ///
-    /// # Errors
-    /// [`Error::Query`] for the first value out of range.
-    pub fn check(&self) -> Result<()> {
-        let refuse = |field, got: u32, low| {
-            Err(Error::Query { field, got: got.to_string(), expected: format!("{low} to {MAX_COUNT}") })
-        };
-        if self.shows_per_item > MAX_COUNT {
-            return refuse("shows_per_item", self.shows_per_item, 0);
+    /// What a policy says of sessions.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        Self {
+            offers_per_session: policy.offers_per_session,
+            shows_per_item: policy.shows_per_item,
+            // A part of a second counts as one: what was declined rests rather too long.
+            cool_down_s: (policy.cool_down_days * SECONDS_PER_DAY).ceil() as u32,
+            declines_before_cool_down: policy.declines_before_cool_down,
+            declines_before_silence: policy.declines_before_silence,
         }
-        if !(1..=MAX_COUNT).contains(&self.declines_before_silence) {
-            return refuse("declines_before_silence", self.declines_before_silence, 1);
-        }
-        Ok(())
+    }
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self::of(&Policy::default())
     }
 }
 
@@ -68,7 +71,7 @@ pub enum Refusal {
         /// The cap.
         limit: u32,
     },
-    /// The item was declined a short time ago.
+    /// The item was declined so often, a short time ago.
     CoolDown {
         /// When it may come back, in seconds since 1970.
         until: i64,
@@ -106,15 +109,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_checked() {
-        let good = SessionLimits::default();
-        assert!(good.check().is_ok());
-        assert!(SessionLimits { shows_per_item: 0, offers_per_session: 0, ..good }.check().is_ok());
-        assert!(SessionLimits { shows_per_item: 255, ..good }.check().is_err());
-        for declines in [0, 255] {
-            assert!(SessionLimits { declines_before_silence: declines, ..good }.check().is_err());
-        }
-        assert!(serde_json::from_str::<SessionLimits>("{\"shows\": 3}").is_err());
+    fn limits_are_those_of_the_policy() {
+        let policy = Policy {
+            offers_per_session: 7,
+            cool_down_days: 1.0 / 86_400.0 + 1e-9,
+            declines_before_cool_down: 3,
+            shows_per_item: Some(2),
+            declines_before_silence: Some(4),
+            ..Policy::default()
+        };
+        let expected = SessionLimits {
+            offers_per_session: 7,
+            shows_per_item: Some(2),
+            cool_down_s: 2,
+            declines_before_cool_down: 3,
+            declines_before_silence: Some(4),
+        };
+        assert_eq!(SessionLimits::of(&policy), expected);
+        let longest = Policy { cool_down_days: 3_650.0, ..Policy::default() };
+        assert_eq!(SessionLimits::of(&longest).cool_down_s, 3_650 * 86_400);
     }
 
     #[test]

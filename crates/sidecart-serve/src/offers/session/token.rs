@@ -1,28 +1,20 @@
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use super::base64url;
 use super::item_key::{ItemKey, KEY_BYTES};
+use super::keys::{SessionKey, SessionKeys};
 use super::state::{DeclinedAfter, MAX_DECLINED, MAX_LIFETIME_S, MAX_SHOWN, SessionState, Shown};
 use crate::error::{Error, Result};
-use crate::offers::OfferKind;
 
-/// Fewest bytes of a key.
-pub const MIN_KEY_BYTES: usize = 32;
-
-const VERSION: u8 = 1;
-/// What is signed begins with this, so that no other use of the key makes a token.
-const PURPOSE: &[u8] = b"sidecart session token";
+pub(super) const VERSION: u8 = 2;
 const MAC_BYTES: usize = 32;
 const SHOWN_BYTES: usize = KEY_BYTES + 1;
 const DECLINED_BYTES: usize = KEY_BYTES + 1 + 4;
-/// Version, beginning, lifetime, counts by kind, floors, and the two lengths.
-const FIXED_BYTES: usize = 1 + 8 + 4 + 3 * 4 + 3 + 1 + 4 + 1 + 1;
+/// Version, beginning, lifetime, number shown, declined by kind, floors, and the two lengths.
+const FIXED_BYTES: usize = 1 + 8 + 4 + 4 + 3 + 1 + 4 + 1 + 1;
 const MAX_BYTES: usize = FIXED_BYTES + MAX_SHOWN * SHOWN_BYTES + MAX_DECLINED * DECLINED_BYTES + MAC_BYTES;
 /// "Nothing was forgotten" in the place of seconds.
-const NO_FLOOR: u32 = u32::MAX;
+const NO_FLOOR: i32 = i32::MIN;
 
 /// Longest token, in characters of one byte: below a browser's limit for one cookie.
 pub const MAX_TOKEN_CHARS: usize = base64url::n_chars(MAX_BYTES);
@@ -41,10 +33,8 @@ pub enum TokenProblem {
         /// The version.
         got: u8,
     },
-    /// Not signed with this key, or changed since.
+    /// Not signed with one of these keys, or changed since.
     Signature,
-    /// The session is over.
-    Expired,
 }
 
 impl fmt::Display for TokenProblem {
@@ -53,63 +43,34 @@ impl fmt::Display for TokenProblem {
             Self::TooLong => write!(f, "is longer than {MAX_TOKEN_CHARS} characters"),
             Self::Malformed => write!(f, "is not the text of a whole token"),
             Self::Version { got } => write!(f, "has version {got}, expected {VERSION}"),
-            Self::Signature => write!(f, "was not signed with this key or was changed"),
-            Self::Expired => write!(f, "is of a session that is over"),
+            Self::Signature => write!(f, "was not signed with a key of this server or was changed"),
         }
-    }
-}
-
-/// A secret that signs tokens (HMAC-SHA-256). Servers that share visitors share the key.
-#[derive(Clone)]
-pub struct SessionKey(Hmac<Sha256>);
-
-impl SessionKey {
-    /// A key of [`MIN_KEY_BYTES`] or more bytes from a good source of randomness.
-    ///
-    /// # Errors
-    /// [`Error::Query`] for fewer bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let refuse = |_| Error::Query {
-            field: "session key",
-            got: format!("{} bytes", bytes.len()),
-            expected: format!("at least {MIN_KEY_BYTES} random bytes"),
-        };
-        if bytes.len() < MIN_KEY_BYTES {
-            return Err(refuse(()));
-        }
-        let mac = Hmac::new_from_slice(bytes).map_err(|_| refuse(()))?;
-        Ok(Self(mac.chain_update(PURPOSE)))
-    }
-}
-
-impl fmt::Debug for SessionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionKey(..)")
     }
 }
 
 /// The signed token of a session: letters, digits, `-` and `_`, at most [`MAX_TOKEN_CHARS`].
 ///
 /// ```
-/// use sidecart_serve::offers::session::{SessionKey, SessionState, decode, encode};
+/// use sidecart_serve::offers::session::{SessionKey, SessionKeys, SessionState, decode, encode};
 ///
-/// let key = SessionKey::from_bytes(&[7; 32])?; // 32 random bytes of your own
-/// let token = encode(&SessionState::new(1_000, 3_600), &key);
-/// assert_eq!(decode(&token, &key, 1_010)?, SessionState::new(1_000, 3_600));
-/// assert!(decode(&token, &key, 4_600).is_err()); // over
+/// let keys = SessionKeys::from(SessionKey::from_bytes(&[7; 32])?); // 32 random bytes of your own
+/// let token = encode(&SessionState::new(1_000, 3_600), keys.signing());
+/// let state = decode(&token, &keys)?;
+/// assert!(!state.is_over(4_599) && state.is_over(4_600));
 /// # Ok::<(), sidecart_serve::Error>(())
 /// ```
 #[must_use]
 pub fn encode(state: &SessionState, key: &SessionKey) -> String {
+    let state = state.clone().shortened();
     let mut bytes = Vec::with_capacity(MAX_BYTES);
     bytes.push(VERSION);
     bytes.extend_from_slice(&state.started_at.to_le_bytes());
     bytes.extend_from_slice(&state.lifetime_s.to_le_bytes());
-    state.shown_by_kind.iter().for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()));
+    bytes.extend_from_slice(&state.shown_total.to_le_bytes());
     bytes.extend_from_slice(&state.declined_by_kind);
     bytes.push(state.shown_floor);
     bytes.extend_from_slice(&state.declined_floor_s.unwrap_or(NO_FLOOR).to_le_bytes());
-    // Both lists end at a length below 256, see `SessionState`.
+    // Both lists end at a length below 256 once they are shortened.
     bytes.push(state.shown.len() as u8);
     bytes.push(state.declined.len() as u8);
     for shown in &state.shown {
@@ -118,20 +79,20 @@ pub fn encode(state: &SessionState, key: &SessionKey) -> String {
     }
     for declined in &state.declined {
         bytes.extend_from_slice(&declined.item.bytes());
-        bytes.push(declined.kind as u8);
+        bytes.push(declined.n_times);
         bytes.extend_from_slice(&declined.after_s.to_le_bytes());
     }
-    let mac = key.0.clone().chain_update(&bytes).finalize().into_bytes();
-    bytes.extend_from_slice(&mac);
+    let mac = key.sign(&bytes);
+    bytes.extend_from_slice(mac.as_ref());
     base64url::encode(&bytes)
 }
 
-/// Reads a token and checks its signature before anything in it is believed; `now` in seconds
-/// since 1970. The signature is compared in constant time.
+/// Reads a token and checks its signature before anything in it is believed. The signature is
+/// compared in constant time. The session may be [over](SessionState::is_over).
 ///
 /// # Errors
 /// [`Error::SessionToken`] with the [`TokenProblem`].
-pub fn decode(token: &str, key: &SessionKey, now: i64) -> Result<SessionState> {
+pub fn decode(token: &str, keys: &SessionKeys) -> Result<SessionState> {
     let refuse = |problem| Error::SessionToken { problem };
     if token.len() > MAX_TOKEN_CHARS {
         return Err(refuse(TokenProblem::TooLong));
@@ -144,22 +105,20 @@ pub fn decode(token: &str, key: &SessionKey, now: i64) -> Result<SessionState> {
     if signed[0] != VERSION {
         return Err(refuse(TokenProblem::Version { got: signed[0] }));
     }
-    key.0.clone().chain_update(signed).verify_slice(mac).map_err(|_| refuse(TokenProblem::Signature))?;
-    let state = read(&mut Reader { bytes: &signed[1..] }).ok_or(refuse(TokenProblem::Malformed))?;
-    if now >= state.expires_at() {
-        return Err(refuse(TokenProblem::Expired));
+    if !keys.all().iter().any(|key| key.has_signed(signed, mac)) {
+        return Err(refuse(TokenProblem::Signature));
     }
-    Ok(state)
+    read(&mut Reader { bytes: &signed[1..] }).ok_or(refuse(TokenProblem::Malformed))
 }
 
 /// The fields behind the version; `None` where they are not those of a state.
 fn read(reader: &mut Reader<'_>) -> Option<SessionState> {
     let started_at = i64::from_le_bytes(reader.take()?);
-    let lifetime_s = reader.number()?;
-    let shown_by_kind = [reader.number()?, reader.number()?, reader.number()?];
+    let lifetime_s = u32::from_le_bytes(reader.take()?);
+    let shown_total = u32::from_le_bytes(reader.take()?);
     let declined_by_kind = reader.take()?;
     let [shown_floor] = reader.take()?;
-    let declined_floor_s = Some(reader.number()?).filter(|after_s| *after_s != NO_FLOOR);
+    let declined_floor_s = Some(i32::from_le_bytes(reader.take()?)).filter(|after_s| *after_s != NO_FLOOR);
     let [n_shown, n_declined] = reader.take()?.map(usize::from);
     if n_shown > MAX_SHOWN || n_declined > MAX_DECLINED || lifetime_s > MAX_LIFETIME_S {
         return None;
@@ -173,21 +132,20 @@ fn read(reader: &mut Reader<'_>) -> Option<SessionState> {
     let mut declined = Vec::with_capacity(n_declined);
     for _ in 0..n_declined {
         let item = ItemKey::from_bytes(reader.take()?);
-        let [kind] = reader.take()?;
-        let kind = *OfferKind::ALL.get(usize::from(kind))?;
-        declined.push(DeclinedAfter { item, kind, after_s: reader.number()? });
+        let [n_times] = reader.take()?;
+        declined.push(DeclinedAfter { item, n_times, after_s: i32::from_le_bytes(reader.take()?) });
     }
-    let state = SessionState {
+    let is_whole = reader.bytes.is_empty() && declined.is_sorted_by_key(|declined| declined.after_s);
+    is_whole.then_some(SessionState {
         started_at,
         lifetime_s,
-        shown_by_kind,
+        shown_total,
         declined_by_kind,
         shown_floor,
         declined_floor_s,
         shown,
         declined,
-    };
-    reader.bytes.is_empty().then_some(state)
+    })
 }
 
 struct Reader<'a> {
@@ -199,9 +157,5 @@ impl Reader<'_> {
         let (first, rest) = self.bytes.split_first_chunk()?;
         self.bytes = rest;
         Some(*first)
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
     }
 }

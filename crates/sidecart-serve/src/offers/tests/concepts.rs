@@ -167,13 +167,38 @@ fn concept_08_a_pushy_offer_is_left_out() {
     let shop = phones();
     let k = |n| shop.ask(&OffersQuery { k: Some(n), ..asked(&basket(&[0]), CrossSell) }).offers.len();
     assert_eq!((k(0), k(1), k(100)), (0, 1, 3));
-    let shown = vec![SessionEvent { item: ItemId(4), time: NOW }; 24];
     let with = |n: usize| {
-        let session = SessionState { shown: &shown[..n], ..SessionState::default() };
-        shop.ask(&OffersQuery { session, ..asked(&basket(&[0]), CrossSell) })
+        let session = session(&vec![4; n], &[]);
+        shop.ask(&OffersQuery { session: Some(session.at(NOW_S)), ..asked(&basket(&[0]), CrossSell) })
     };
     assert_eq!((with(22).offers.len(), with(24).offers.len()), (2, 0));
     assert_eq!(with(24).reason, Some(EmptySlate::SessionLimit));
+    let over = session(&[], &[]);
+    let at_end = Some(over.at(over.expires_at()));
+    let answer = shop.ask(&OffersQuery { session: at_end, ..asked(&basket(&[0]), CrossSell) });
+    assert_eq!(answer.reason, Some(EmptySlate::SessionOver));
+}
+
+#[test]
+fn concept_08_one_item_is_shown_so_often_and_a_kind_falls_silent() {
+    let mut shop = phones();
+    shop.policy.shows_per_item = Some(2);
+    shop.policy.declines_before_silence = Some(2);
+    let with = |state: &SessionState, kinds: OfferKinds| {
+        shop.ask(&OffersQuery { session: Some(state.at(NOW_S)), ..asked(&basket(&[0]), kinds) })
+    };
+    let once = session(&[3], &[]);
+    assert_eq!(with(&once, CrossSell.into()).of(CrossSell), [3, 5, 7]);
+    let twice = with(&session(&[3, 3], &[]), CrossSell.into());
+    assert_eq!((twice.rule(3), twice.of(CrossSell)), (Some(Rule::ShowsPerItem), vec![5, 7]));
+    let mut state = session(&[], &[]);
+    // The dearest phone twice, long ago: the phones themselves do not rest any more.
+    for _ in 0..2 {
+        state.record_declined(item_key(2), Some(Upsell), NOW_S - 30 * 86_400);
+    }
+    let silent = with(&state, OfferKinds::ALL);
+    assert_eq!((silent.rule(1), silent.of(CrossSell)), (Some(Rule::Silence), vec![3, 5, 7]));
+    assert!(silent.of(Upsell).is_empty());
 }
 
 #[test]
@@ -181,17 +206,18 @@ fn concept_08_the_nth_decline_rests_an_item_for_the_window() {
     let mut shop = phones();
     shop.policy.declines_before_cool_down = 2;
     let declined = |ages: &[i64]| {
-        let events: Vec<SessionEvent> =
-            ages.iter().map(|&age| SessionEvent { item: ItemId(3), time: Time(NOW.0 - age) }).collect();
-        let session = SessionState { declined: &events, ..SessionState::default() };
-        shop.ask(&OffersQuery { session, ..asked(&basket(&[0]), CrossSell) }).rule(3)
+        let events: Vec<(u32, i64)> = ages.iter().map(|&age| (3, NOW_S - age)).collect();
+        let session = session(&[], &events);
+        shop.ask(&OffersQuery { session: Some(session.at(NOW_S)), ..asked(&basket(&[0]), CrossSell) }).rule(3)
     };
-    let week = 7 * MICROS_PER_DAY;
+    let week = 7 * 86_400;
     assert_eq!(declined(&[1]), None, "one decline is none");
     assert_eq!(declined(&[1, 2]), Some(Rule::CoolDown));
     assert_eq!(declined(&[1, week - 1]), Some(Rule::CoolDown), "the last moment of the window");
     assert_eq!(declined(&[1, week]), None, "the first after it");
-    assert_eq!(declined(&[-1, -2]), None, "what has not happened yet");
+    assert_eq!(declined(&[week + 1, 5, week]), None, "in any order");
+    assert_eq!(declined(&[0, 0]), Some(Rule::CoolDown), "repeats count");
+    assert_eq!(declined(&[-1, -2]), Some(Rule::CoolDown), "by a clock that is ahead");
 }
 
 #[test]

@@ -18,8 +18,10 @@ struct Case {
     basket: Vec<ItemId>,
     touchpoint: Option<Touchpoint>,
     objective: Objective,
-    shown: Vec<SessionEvent>,
-    declined: Vec<SessionEvent>,
+    /// Items with days of the past.
+    shown: Vec<(u32, i64)>,
+    declined: Vec<(u32, i64)>,
+    session: SessionState,
 }
 
 fn policy(rng: &mut Rng) -> Policy {
@@ -28,6 +30,7 @@ fn policy(rng: &mut Rng) -> Policy {
         offers_per_session: 4 + rng.below(30) as u32,
         cool_down_days: rng.below(10) as f64,
         declines_before_cool_down: 1 + rng.below(2) as u32,
+        shows_per_item: rng.chance(0.2).then_some(1),
         diversity: [0.0, 0.3, 1.0][rng.below(3)],
         gain_exponent: [0.0, 0.5, 1.0][rng.below(3)],
         popularity_penalty: [0.0, 0.5][rng.below(2)],
@@ -106,15 +109,15 @@ fn case(seed: u64) -> Case {
     }
     shop.policy = policy(&mut rng);
     let basket: Vec<ItemId> = (0..rng.below(4)).map(|_| ItemId(rng.below(N) as u32)).collect();
-    let event = |rng: &mut Rng| SessionEvent {
-        item: ItemId(rng.below(N) as u32),
-        time: Time(NOW.0 - rng.below(8) as i64 * DAY),
-    };
-    let shown = (0..rng.below(6)).map(|_| event(&mut rng)).collect();
-    let declined = (0..rng.below(4)).map(|_| event(&mut rng)).collect();
+    let event = |rng: &mut Rng| (rng.below(N) as u32, rng.below(8) as i64);
+    let shown: Vec<_> = (0..rng.below(6)).map(|_| event(&mut rng)).collect();
+    let declined: Vec<_> = (0..rng.below(4)).map(|_| event(&mut rng)).collect();
+    let items: Vec<u32> = shown.iter().map(|(item, _)| *item).collect();
+    let times: Vec<_> = declined.iter().map(|(item, days)| (*item, NOW_S - days * 86_400)).collect();
+    let session = session(&items, &times);
     let touchpoint = rng.chance(0.5).then(|| Touchpoint::ALL[rng.below(7)]);
     let objective = Objective::NAMES[rng.below(4)].1;
-    Case { shop, basket, touchpoint, objective, shown, declined }
+    Case { shop, basket, touchpoint, objective, shown, declined, session }
 }
 
 impl Case {
@@ -124,9 +127,16 @@ impl Case {
             touchpoint: self.touchpoint,
             objective: Some(self.objective),
             time: NOW,
-            session: SessionState { shown: &self.shown, declined: &self.declined },
+            session: Some(self.session.at(NOW_S)),
             ..OffersQuery::default()
         }
+    }
+
+    /// Whether an item was declined so often and so lately that it rests, from the plain list.
+    fn rests(&self, item: ItemId) -> bool {
+        let policy = &self.shop.policy;
+        let counts = |&&(declined, days): &&(u32, i64)| declined == item.0 && (days as f64) < policy.cool_down_days;
+        self.declined.iter().filter(counts).count() >= policy.declines_before_cool_down as usize
     }
 
     fn limits(&self) -> Limits {
@@ -274,9 +284,9 @@ proptest! {
             let id = format!("i{:02}", offer.item.0);
             prop_assert!(policy.exclude.items.iter().all(|name| name.to_string() != id));
             prop_assert!(policy.exclude.categories.is_empty() || facts.category != 2);
-            let window = (policy.cool_down_days * DAY as f64) as i64;
-            let declines = case.declined.iter().filter(|e| e.item == offer.item && NOW.0 - e.time.0 < window).count();
-            prop_assert!(declines < policy.declines_before_cool_down as usize);
+            prop_assert!(!case.rests(offer.item));
+            let n_shown = case.shown.iter().filter(|(item, _)| *item == offer.item.0).count();
+            prop_assert!(policy.shows_per_item.is_none_or(|limit| n_shown < limit as usize));
             prop_assert!(offer.value > 0.0 && offer.value.is_finite());
             if let OfferReason::CrossSell(reason @ (Reason::BoughtTogether { .. } | Reason::NearBasketItem { .. })) = offer.reason {
                 prop_assert_eq!(offer.anchor, reason.anchor(), "the speaker is the one that is explained");
@@ -286,6 +296,7 @@ proptest! {
         for removed in slate.removed {
             let is_it = |o: &Offer| (o.item, o.kind) == (removed.item, removed.kind) && (o.kind == OfferKind::CrossSell || o.anchor == removed.anchor);
             prop_assert!(!slate.offers.iter().any(is_it));
+            prop_assert!(removed.rule != Rule::CoolDown || case.rests(removed.item));
         }
         prop_assert!(slate.offers.windows(2).all(|w| (w[1].value, w[0].item) <= (w[0].value, w[1].item) || w[1].value < w[0].value));
     }
@@ -336,6 +347,7 @@ fn random_questions_are_worth_asking() {
         Rule::ExcludedItem,
         Rule::ExcludedCategory,
         Rule::OutOfStock,
+        Rule::ShowsPerItem,
         Rule::CoolDown,
         Rule::NeedsHost,
         Rule::HostServed,

@@ -14,6 +14,22 @@ use crate::upsell::{
 /// When the questions are asked: thirty weeks after the beginning.
 pub(super) const NOW: Time = Time(30 * 7 * MICROS_PER_DAY);
 
+/// The same in seconds, for sessions.
+pub(super) const NOW_S: i64 = NOW.0 / 1_000_000;
+
+/// The key of an item in a session.
+pub(super) fn item_key(item: u32) -> ItemKey {
+    ItemKey::of(sidecart_core::ExternalIdRef::Text(&format!("i{item:02}")))
+}
+
+/// A session that has seen some items and declined others at some times.
+pub(super) fn session(shown: &[u32], declined: &[(u32, i64)]) -> SessionState {
+    let mut state = SessionState::new(NOW_S, MAX_LIFETIME_S);
+    shown.iter().for_each(|&item| state.record_shown(item_key(item)));
+    declined.iter().for_each(|&(item, time)| state.record_declined(item_key(item), None, time));
+    state
+}
+
 /// A pair of items bought together: the other one, customers, baskets, lift.
 pub(super) type Pair = (u32, u32, u32, f32);
 
