@@ -57,7 +57,10 @@ async function askSlate(question, isCurrent) {
   for (const [name, value] of Object.entries(choices)) if (value) question[name] = value;
   if (Number(by("slate-k").value) > 0) question.k = Number(by("slate-k").value);
   if (Number(by("amount").value) > 0) question.threshold = { amount: Number(by("amount").value) };
-  if (session) question.session = session;
+  // Who tries baskets would soon have seen as much as the policy lets one visitor see: unless that is
+  // asked for, only what was declined is told.
+  const remembers = by("remember").checked;
+  if (session && remembers) question.session = session;
   const sent = declined.slice();
   if (sent.length) question.declined = sent;
   let answer;
@@ -65,15 +68,15 @@ async function askSlate(question, isCurrent) {
     answer = await call("/v1/offers", question);
   } catch (error) {
     // The server was started anew with another key, or without one.
-    if (!session || !["invalid_session", "no_sessions"].includes(error.code)) throw error;
+    if (!question.session || !["invalid_session", "no_sessions"].includes(error.code)) throw error;
     delete question.session;
     answer = await call("/v1/offers", question);
     if (isCurrent()) session = null;
   }
   if (isCurrent()) {
     // What the token holds is not sent again.
-    if (answer.session) { session = answer.session; declined = declined.filter((offer) => !sent.includes(offer)); }
-    nSeen += answer.offers.length;
+    if (answer.session && remembers) { session = answer.session; declined = declined.filter((offer) => !sent.includes(offer)); }
+    nSeen += remembers ? answer.offers.length : 0;
   }
   return answer;
 }
@@ -98,7 +101,7 @@ function showSlate(answer) {
   showRemoved(answer);
   by("session").hidden = !nSeen && !nDeclined;
   by("session").firstChild.textContent =
-    (session ? "Session with a token: " : "Session on this page: ") + nSeen + " offers seen, " + nDeclined + " declined";
+    (session ? "Session with a token: " + nSeen + " offers seen, " : "On this page: ") + nDeclined + " declined";
 }
 
 function total(name, amount) {

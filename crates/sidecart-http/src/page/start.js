@@ -31,7 +31,7 @@ async function start() {
 }
 
 by("form").addEventListener("submit", (event) => event.preventDefault());
-for (const id of ["customer", "mode", "k", "using", "view", "touchpoint", "objective", "amount", "slate-k"]) by(id).addEventListener("change", ask);
+for (const id of ["customer", "mode", "k", "using", "view", "touchpoint", "objective", "amount", "slate-k", "remember"]) by(id).addEventListener("change", ask);
 by("model").addEventListener("change", () => { modelChanged(); ask(); });
 by("token").addEventListener("change", start);
 // On a narrow screen the offers come before the options.
