@@ -186,3 +186,20 @@ fn a_calibration_needs_exposures_and_a_model() {
     assert_eq!(nowhere.status.code(), Some(2), "{}", text(&nowhere.stderr));
     assert!(text(&sidecart(at, &["calibrate", "--help"]).stdout).contains("Needs a hold-out"));
 }
+
+/// The examples under `docs/deploy` are not run here; what they ask of the program is held against it.
+#[test]
+fn the_deployment_examples_use_options_that_exist() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/deploy");
+    let help = text(&sidecart(Path::new("."), &["serve", "--help"]).stdout);
+    for (file, starts) in [("Dockerfile", &["CMD", "ENTRYPOINT"][..]), ("sidecart.service", &["ExecStart="])] {
+        let content = std::fs::read_to_string(deploy.join(file)).unwrap();
+        let commands = content.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
+        let words = commands.flat_map(|line| line.split(|c: char| c.is_whitespace() || "\",[]".contains(c)));
+        let options: Vec<&str> = words.filter(|word| word.starts_with("--")).collect();
+        assert!(options.len() >= 2, "{file}: {options:?}");
+        for option in options {
+            assert!(help.contains(&format!("{option} ")), "{file}: {option} is no option of `sidecart serve`");
+        }
+    }
+}
