@@ -409,8 +409,8 @@ pub(crate) struct ServeArgs {
     /// Share of customers who are shown nothing, so that the effect of showing can be measured
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "exposures")]
     pub(crate) hold_out: f64,
-    /// Requests that may be scored or wait for it; more are sent away with 503 [default: 4 for each
-    /// core]
+    /// Requests that may be scored at once; more wait in line, and are sent away with 503 when it gets
+    /// long [default: 4 for each core]
     #[arg(long, value_name = "N")]
     pub(crate) in_flight: Option<usize>,
     /// Lines of purchases since training that are kept of each model

@@ -59,9 +59,15 @@ pub const IDLE_TIME: Duration = Duration::from_secs(75);
 pub const MAX_CONNECTIONS: usize = 10_000;
 /// Open connections of the admin address.
 pub const MAX_ADMIN_CONNECTIONS: usize = 32;
-/// Requests that are scored or wait for their turn, for each core: enough to keep every core busy,
-/// few enough that the last waits for some milliseconds only. More are sent away with 503.
+/// Requests that are scored or about to be, for each core: enough to keep every core busy. More wait
+/// in line.
 pub const IN_FLIGHT_PER_CORE: usize = 4;
+/// How long the first in line may have waited before more comes in than can be done: then the newest
+/// goes first, and the first in line is sent away with 503 now and then.
+pub const QUEUE_TIME: Duration = Duration::from_millis(20);
+/// Answers to each request that is sent away under too much load. A refusal costs up to two thirds of
+/// a small answer, so at least nine tenths of the time are left for answers.
+pub const ANSWERS_PER_REFUSAL: u32 = 8;
 /// Seconds after which a request that was sent away may come again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -104,8 +110,10 @@ pub const MAX_TOKEN_BYTES: usize = 512;
 pub struct Limits {
     /// See [`MAX_CONNECTIONS`].
     pub connections: usize,
-    /// Requests scored or waiting for it, see [`IN_FLIGHT_PER_CORE`].
+    /// Requests scored at once, see [`IN_FLIGHT_PER_CORE`].
     pub in_flight: usize,
+    /// See [`QUEUE_TIME`].
+    pub queue_time: Duration,
     /// See [`HEADER_TIME`].
     pub header_time: Duration,
     /// See [`BODY_TIME`].
@@ -131,6 +139,7 @@ impl Default for Limits {
         Self {
             connections: MAX_CONNECTIONS,
             in_flight: IN_FLIGHT_PER_CORE * cores(),
+            queue_time: QUEUE_TIME,
             header_time: HEADER_TIME,
             body_time: BODY_TIME,
             request_time: REQUEST_TIME,

@@ -57,7 +57,9 @@ fn more_than_it_can_do_is_sent_away_and_the_rest_is_done() {
     let folder = tempfile::tempdir().unwrap();
     Shop::default().publish(&folder.path().join("shop"));
     let mut settings = settings(folder.path());
-    settings.limits.in_flight = 8;
+    settings.limits.in_flight = 2;
+    // With a line of more than this the newest goes first.
+    settings.limits.queue_time = Duration::from_micros(500);
     settings.admin_listen = Some(([127, 0, 0, 1], 0).into());
     let server = Running::start(settings);
     let time = Duration::from_millis(1_500);

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod process;
 pub(crate) mod running;
 
 use std::path::Path;
@@ -30,11 +31,13 @@ pub(crate) struct Shop {
     pub(crate) clock: Clock,
     /// The score of each item's nearest neighbour, so that a score tells the version.
     pub(crate) top_score: f32,
+    /// Bytes that nothing reads, so that a version weighs something.
+    pub(crate) ballast: usize,
 }
 
 impl Default for Shop {
     fn default() -> Self {
-        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9 }
+        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9, ballast: 0 }
     }
 }
 
@@ -90,6 +93,12 @@ impl Shop {
         writer.add_owned(sections::ASSOCIATION_CUSTOMERS, vec![7u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_BASKETS, vec![9u32; n], &[n]).unwrap();
         writer.add_owned(sections::ASSOCIATION_LIFTS, vec![3.5f32; n], &[n]).unwrap();
+
+        if self.ballast > 0 {
+            let words: Vec<u32> = (0..self.ballast as u32 / 4).collect();
+            let n = words.len();
+            writer.add_owned("test.ballast", words, &[n]).unwrap();
+        }
 
         let mut staging = Staging::begin(folder).unwrap();
         staging.write_container(MODEL_FILE, &writer).unwrap();
