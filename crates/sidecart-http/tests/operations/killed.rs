@@ -18,7 +18,7 @@ use crate::support::{N_ITEMS, Shop, settings};
 const SCORES: [f32; 2] = [0.3, 0.8];
 
 /// Longest time between the beginning of the publishing process and its end.
-const LONGEST_LIFE_MICROS: usize = 40_000;
+const LONGEST_LIFE_MICROS: usize = 80_000;
 
 /// Publishes the version that is not live, again and again. The one before is taken away, so that
 /// each publication writes every byte.
@@ -163,7 +163,7 @@ fn a_thousand_kills_leave_whole_versions() {
     }
     let began = Instant::now();
     let met = kill_while_publishing("killed::a_thousand_kills_leave_whole_versions", 1_000);
-    assert!(met.leftovers > 100 && met.changes > 100, "the kills met too little: {met:?}");
+    assert!(met.leftovers > 100 && met.changes > 50, "the kills met too little: {met:?}");
     eprintln!(
         "1,000 kills in {:.1?}: 1,000 whole versions; {} times the live one had changed, {} pieces of unfinished work \
          were there, none was taken for a version; {} answers meanwhile, all right",

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod open_loop;
 pub(crate) mod process;
 pub(crate) mod running;
 
