@@ -2,7 +2,7 @@
 //! `cargo run --release -p sidecart-http --example overload -- MODELS_DIR [CONNECTIONS] [SECONDS] [ROUTE]`
 //!
 //! The server runs on one thread and the callers on another, so two quiet cores are enough and
-//! neither takes time from the other. The callers keep 400 connections (two files each, see
+//! neither takes time from the other; `a busy second` is one in which the server's thread ran. The callers keep 400 connections (two files each, see
 //! `ulimit -n`) and send at fixed rates whatever becomes of it; what is due while all connections are
 //! busy is not sent. `in time` counts answers of 200 within 100 ms of when they were due. `ROUTE` is
 //! `recommend` (three items, 20 offers) or `offers` (a slate for three items).
@@ -17,16 +17,16 @@
 #[path = "../tests/support/open_loop.rs"]
 mod open_loop;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use open_loop::{Phase, Seen, offer, quantile, recovery};
+use open_loop::{Phase, Seen, Target, offer, quantile, recovery};
 use sidecart_core::{ItemId, Rng};
 use sidecart_http::{Retry, Server, Settings};
 use sidecart_serve::Scorer;
 
 const DEADLINE: Duration = Duration::from_millis(100);
+const THREADS: &str = "overload-server";
 const N_QUESTIONS: usize = 512;
 const LOADS: [f64; 5] = [0.5, 1.0, 2.0, 5.0, 10.0];
 
@@ -46,22 +46,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         offer(server, &questions, n_connections, &phases.iter().map(phase).collect::<Vec<_>>())
     };
     // Sixteen callers that ask without pause, after a while to warm up.
-    let capacity = run(16, &[(1e9, seconds / 3.0), (1e9, seconds)])[1].goodput(DEADLINE);
+    let unhindered = run(16, &[(1e9, seconds / 3.0), (1e9, seconds)]).remove(1);
+    let capacity = unhindered.goodput(DEADLINE);
     println!("/v1/{route}, {n_connections} connections; capacity {capacity:.0} answers a second on one thread");
-    println!("  load   due/s  sent/s  in time/s  of peak  refused/s  failed      p50       p99  refused p99");
+    println!(
+        "  load   due/s  sent/s  in time/s  of peak  a busy second  of peak  refused/s  failed       p50        p99 \
+          refused p99"
+    );
     let rows: Vec<(f64, Seen)> = LOADS
         .into_iter()
-        .map(|load| (load, run(n_connections, &[(capacity * load, seconds / 6.0), (capacity * load, seconds)]).remove(1)))
+        .map(|load| {
+            (load, run(n_connections, &[(capacity * load, seconds / 6.0), (capacity * load, seconds)]).remove(1))
+        })
         .collect();
     let peak = rows.iter().map(|(_, seen)| seen.goodput(DEADLINE)).fold(capacity, f64::max);
+    let peak_busy = rows
+        .iter()
+        .filter(|(load, _)| *load >= 1.0)
+        .map(|(_, seen)| seen.efficiency(DEADLINE))
+        .fold(unhindered.efficiency(DEADLINE), f64::max);
     for (load, seen) in &rows {
         let per_second = |n: usize| n as f64 / seconds;
         println!(
-            "{load:>5}x {:>7.0} {:>7.0} {:>10.0} {:>7.1}% {:>10.0} {:>7} {:>8} {:>9} {:>12}",
+            "{load:>5}x {:>7.0} {:>7.0} {:>10.0} {:>7.1}% {:>14.0} {:>7.1}% {:>10.0} {:>7} {:>9} {:>10} {:>12}",
             seen.n_due as f64 / seconds,
             (seen.n_due - seen.n_unsent) as f64 / seconds,
             seen.goodput(DEADLINE),
             100.0 * seen.goodput(DEADLINE) / peak,
+            seen.efficiency(DEADLINE),
+            100.0 * seen.efficiency(DEADLINE) / peak_busy,
             per_second(seen.shed.len()),
             seen.n_failed,
             millis(quantile(&seen.good, 0.5)),
@@ -109,14 +122,19 @@ fn questions(models: &Path, route: &str) -> Result<Vec<Vec<u8>>, Box<dyn std::er
 }
 
 /// Starts the server on one thread that lives as long as the process.
-fn start(models: &Path) -> SocketAddr {
+fn start(models: &Path) -> Target {
     let mut settings = Settings::new(models);
     settings.listen.set_port(0);
     settings.admin_listen = None;
     settings.limits.in_flight = sidecart_http::limits::IN_FLIGHT_PER_CORE;
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(THREADS)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let server = Server::bind(settings).await.unwrap();
             let app = std::sync::Arc::clone(server.app());
@@ -125,5 +143,5 @@ fn start(models: &Path) -> SocketAddr {
             server.run(std::future::pending()).await;
         });
     });
-    told.recv().unwrap()
+    Target { address: told.recv().unwrap(), threads: THREADS }
 }

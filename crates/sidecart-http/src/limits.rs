@@ -65,9 +65,12 @@ pub const IN_FLIGHT_PER_CORE: usize = 4;
 /// How long the first in line may have waited before more comes in than can be done: then the newest
 /// goes first, and the first in line is sent away with 503 now and then.
 pub const QUEUE_TIME: Duration = Duration::from_millis(20);
-/// Answers to each request that is sent away under too much load. A refusal costs up to two thirds of
-/// a small answer, so at least nine tenths of the time are left for answers.
-pub const ANSWERS_PER_REFUSAL: u32 = 8;
+/// Turns for each request that is sent away under too much load. A refusal costs a third to two
+/// thirds of a small answer, so refusals take 2 to 4 % of the time.
+pub const TURNS_PER_REFUSAL: u32 = 16;
+/// A request that has waited for so many times [`QUEUE_TIME`] is not answered any more: hardly anyone
+/// waits for it still.
+pub const LATE_TIMES: u32 = 5;
 /// Seconds after which a request that was sent away may come again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::limits::{ANSWERS_PER_REFUSAL, Limits};
+use crate::limits::{LATE_TIMES, Limits, TURNS_PER_REFUSAL};
 use crate::problem::{Code, Problem};
 
 /// Lets a limited number of requests be scored at once, and keeps the others in line.
@@ -18,8 +18,9 @@ use crate::problem::{Code, Problem};
 /// listens, and now and then the first in line is sent away.
 ///
 /// To refuse costs almost as much as to answer a small question, because both are mostly reading and
-/// writing. So refusals are rationed to one for so many answers, and whatever comes in, most of the
-/// time goes into answers. Who waits costs no time at all.
+/// writing, and who is refused at once comes again at once. So refusals are rationed to so many a
+/// second, and whatever comes in, nearly all the time goes into answers. Who waits costs no time at
+/// all.
 pub(crate) struct Turns {
     line: Mutex<Line>,
     limit: usize,
@@ -30,8 +31,8 @@ pub(crate) struct Turns {
 struct Line {
     taken: usize,
     waiting: VecDeque<Waiting>,
-    /// Places that were handed on since a request was last sent away.
-    handed_on: u32,
+    /// Turns since a request was last sent away.
+    turns: u32,
 }
 
 struct Waiting {
@@ -58,9 +59,9 @@ impl Turns {
                 tokio::task::yield_now().await;
                 Ok(turn)
             }
-            Err(told) => told.await.map_err(|_| {
-                Problem::new(Code::OVERLOADED, "too many requests are under way; come again in a second")
-            }),
+            Err(told) => told
+                .await
+                .map_err(|_| Problem::new(Code::OVERLOADED, "too many requests are under way; come again in a second")),
         }
     }
 
@@ -117,18 +118,26 @@ impl Turns {
 
 impl Line {
     /// Who goes next, and who is sent away.
-    fn next(&mut self, queue_time: Duration) -> (Option<Waiting>, Option<Waiting>) {
-        let Some(first) = self.waiting.front() else { return (None, None) };
-        if first.since.elapsed() < queue_time {
-            return (self.waiting.pop_front(), None);
+    fn next(&mut self, queue_time: Duration) -> (Option<Waiting>, Vec<Waiting>) {
+        if self.waiting.is_empty() {
+            return (None, Vec::new());
+        }
+        let now = Instant::now();
+        let has_waited = |waiting: Option<&Waiting>, time| waiting.is_some_and(|w| now - w.since >= time);
+        if !has_waited(self.waiting.front(), queue_time) {
+            return (self.waiting.pop_front(), Vec::new());
         }
         let newest = self.waiting.pop_back();
-        self.handed_on += 1;
-        if self.handed_on < ANSWERS_PER_REFUSAL {
-            return (newest, None);
-        }
-        self.handed_on = 0;
-        (newest, self.waiting.pop_front())
+        self.turns += 1;
+        let n_refused = if has_waited(newest.as_ref(), queue_time * LATE_TIMES) {
+            // Nobody fresh is there, so these refusals keep nobody waiting.
+            TURNS_PER_REFUSAL
+        } else {
+            self.turns / TURNS_PER_REFUSAL
+        };
+        self.turns %= TURNS_PER_REFUSAL;
+        let n_refused = (n_refused as usize).min(self.waiting.len());
+        (newest, self.waiting.drain(..n_refused).collect())
     }
 }
 
@@ -143,6 +152,8 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(3_600);
 
     fn turns(in_flight: usize, queue_time: Duration) -> Arc<Turns> {
         Turns::new(&Limits { in_flight, queue_time, ..Limits::default() })
@@ -163,7 +174,7 @@ mod tests {
 
     #[test]
     fn places_are_limited_and_go_to_the_first_in_line() {
-        let turns = turns(2, Duration::from_secs(3_600));
+        let turns = turns(2, LONG);
         let held: Vec<Turn> = (0..2).map(|_| turns.enter().ok().unwrap()).collect();
         let mut line: Vec<_> = (0..3).map(|_| turns.enter().err().unwrap()).collect();
         assert_eq!((turns.taken(), turns.waiting()), (2, 3));
@@ -178,34 +189,53 @@ mod tests {
         assert_eq!((turns.taken(), turns.waiting()), (0, 0));
     }
 
+    /// Hands a place through the whole line; what each of it heard, in the order of hearing.
+    fn hand_through(turns: &Arc<Turns>, line: &mut Vec<oneshot::Receiver<Turn>>) -> String {
+        let (mut story, mut given) = (String::new(), Vec::new());
+        while !line.is_empty() {
+            let said = heard(line, &mut given);
+            assert!(given.len() <= 1, "{said}");
+            let mut said_of = said.chars();
+            line.retain(|_| said_of.next() == Some('.'));
+            story.extend(said.chars().filter(|&c| c != '.'));
+            given.clear();
+        }
+        assert_eq!((turns.taken(), turns.waiting()), (0, 0), "nobody is forgotten");
+        story
+    }
+
     #[test]
     fn when_the_first_has_waited_for_long_the_newest_goes_first_and_refusals_are_rationed() {
-        let turns = turns(1, Duration::ZERO);
-        let mut place = vec![turns.enter().ok().unwrap()];
-        let n = 3 * ANSWERS_PER_REFUSAL as usize;
+        let turns = turns(1, Duration::from_secs(5));
+        let place = turns.enter().ok().unwrap();
+        let n = 2 * TURNS_PER_REFUSAL as usize;
         let mut line: Vec<_> = (0..n).map(|_| turns.enter().err().unwrap()).collect();
-        let (mut n_answered, mut n_refused) = (0, 0);
-        while !place.is_empty() {
-            let mut next = Vec::new();
-            place.clear();
-            let said = heard(&mut line[n_refused..n - n_answered], &mut next);
-            if let Some(before) = said.strip_suffix('t') {
-                n_answered += 1;
-                let refused = before.starts_with('r');
-                assert_eq!(refused, n_answered % ANSWERS_PER_REFUSAL as usize == 0, "{n_answered}: {said}");
-                n_refused += usize::from(refused);
-            } else {
-                assert!(next.is_empty() && said.chars().all(|c| c == 'r'), "{said}");
-            }
-            place = next;
-        }
-        assert_eq!(n_answered + n_refused, n, "nobody is forgotten");
-        assert_eq!((turns.taken(), turns.waiting()), (0, 0));
+        turns.line().waiting.iter_mut().for_each(|waiting| waiting.since -= Duration::from_secs(6));
+        drop(place);
+        let mut given = Vec::new();
+        let expected = format!("{}t", ".".repeat(n - 1));
+        assert_eq!(heard(&mut line, &mut given), expected, "the newest goes first");
+        line.pop();
+        given.clear();
+        // Now and then the first in line is sent away.
+        let round = "t".repeat(TURNS_PER_REFUSAL as usize - 2) + "rt";
+        assert_eq!(hand_through(&turns, &mut line), format!("{round}{}", "t".repeat(n - 1 - round.len())));
+    }
+
+    #[test]
+    fn where_nobody_fresh_is_there_those_who_came_too_long_ago_are_sent_away() {
+        let turns = turns(1, Duration::ZERO);
+        let place = turns.enter().ok().unwrap();
+        let n = 10 * (1 + TURNS_PER_REFUSAL as usize);
+        let mut line: Vec<_> = (0..n).map(|_| turns.enter().err().unwrap()).collect();
+        drop(place);
+        let story = hand_through(&turns, &mut line);
+        assert_eq!((story.matches('t').count(), story.matches('r').count()), (10, n - 10), "{story}");
     }
 
     #[test]
     fn who_has_left_the_line_is_passed_over() {
-        let turns = turns(1, Duration::from_secs(3_600));
+        let turns = turns(1, LONG);
         let place = turns.enter().ok().unwrap();
         let mut line: Vec<_> = (0..1_000).map(|_| turns.enter().err().unwrap()).collect();
         let last = line.pop().unwrap();

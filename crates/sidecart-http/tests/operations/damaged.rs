@@ -73,8 +73,7 @@ fn damage_under_load(test: &str, n_rounds: usize) -> u64 {
     let mut server = ServerProcess::start(test, folder.path());
     let (over, n_answers) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| ask_until(&server, &over, &n_answers, &best))).collect();
+        let clients: Vec<_> = (0..3).map(|_| scope.spawn(|| ask_until(&server, &over, &n_answers, &best))).collect();
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let hear = |n: u64| {
                 let (begin, began) = (n_answers.load(Ordering::Relaxed), Instant::now());

@@ -47,8 +47,7 @@ fn answers(scorer: &Scorer) -> Vec<Vec<(u32, u32)>> {
     let mut scratch = scorer.scratch();
     let ask = |item| {
         let basket = [ItemId(item)];
-        let query =
-            Query { basket: &basket, k: 10, using: sidecart_serve::Source::Neighbours, ..Query::default() };
+        let query = Query { basket: &basket, k: 10, using: sidecart_serve::Source::Neighbours, ..Query::default() };
         let found = scorer.recommend(&query, &mut scratch).unwrap();
         found.offers.iter().map(|offer| (offer.item.0, offer.score.to_bits())).collect()
     };

@@ -31,9 +31,19 @@ pub(crate) struct Took {
     pub(crate) took: Duration,
 }
 
+/// Who is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    /// Name of the threads of this process that answer.
+    pub(crate) threads: &'static str,
+}
+
 /// What became of the requests of one phase.
 pub(crate) struct Seen {
     pub(crate) time: Duration,
+    /// How long the threads that answer ran, where the system tells.
+    pub(crate) busy: Option<Duration>,
     pub(crate) n_due: u64,
     /// Due while every connection was busy.
     pub(crate) n_unsent: u64,
@@ -47,13 +57,19 @@ pub(crate) struct Seen {
 
 impl Seen {
     fn new(time: Duration) -> Self {
-        Self { time, n_due: 0, n_unsent: 0, good: Vec::new(), shed: Vec::new(), n_failed: 0 }
+        Self { time, busy: None, n_due: 0, n_unsent: 0, good: Vec::new(), shed: Vec::new(), n_failed: 0 }
     }
 
     /// Good answers a second that took no longer than `deadline`.
     pub(crate) fn goodput(&self, deadline: Duration) -> f64 {
         let n = self.good.iter().filter(|answer| answer.took <= deadline).count();
         n as f64 / self.time.as_secs_f64()
+    }
+
+    /// The same for a second in which the server ran: on a machine with other work it says more.
+    /// Per second of time where the system does not tell.
+    pub(crate) fn efficiency(&self, deadline: Duration) -> f64 {
+        self.goodput(deadline) * self.time.as_secs_f64() / self.busy.unwrap_or(self.time).as_secs_f64()
     }
 }
 
@@ -96,7 +112,7 @@ struct State {
 }
 
 /// Sends `requests` in turn over `n_connections`, phase after phase without a pause between.
-pub(crate) fn offer(address: SocketAddr, requests: &[Vec<u8>], n_connections: usize, phases: &[Phase]) -> Vec<Seen> {
+pub(crate) fn offer(target: Target, requests: &[Vec<u8>], n_connections: usize, phases: &[Phase]) -> Vec<Seen> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
@@ -106,7 +122,7 @@ pub(crate) fn offer(address: SocketAddr, requests: &[Vec<u8>], n_connections: us
             begins: RefCell::default(),
         });
         for _ in 0..n_connections {
-            let stream = TcpStream::connect(address).await.unwrap_or_else(|error| {
+            let stream = TcpStream::connect(target.address).await.unwrap_or_else(|error| {
                 panic!("{n_connections} connections need twice as many files in one process (ulimit -n): {error}")
             });
             stream.set_nodelay(true).unwrap();
@@ -116,6 +132,7 @@ pub(crate) fn offer(address: SocketAddr, requests: &[Vec<u8>], n_connections: us
         }
         let mut next_request = requests.iter().cycle();
         for (at, phase) in phases.iter().enumerate() {
+            let busy = busy(target.threads);
             let (begin, gap) = (Instant::now(), 1.0 / phase.per_second);
             state.begins.borrow_mut().push(begin);
             let mut n_due = 0u64;
@@ -139,7 +156,9 @@ pub(crate) fn offer(address: SocketAddr, requests: &[Vec<u8>], n_connections: us
                 }
                 tokio::task::yield_now().await;
             }
-            state.seen.borrow_mut()[at].n_due = n_due;
+            let seen = &mut state.seen.borrow_mut()[at];
+            seen.n_due = n_due;
+            seen.busy = busy.zip(self::busy(target.threads)).map(|(before, after)| after - before);
         }
         let ended = Instant::now();
         while state.idle.borrow().len() < n_connections && ended.elapsed() < PATIENCE {
@@ -152,6 +171,18 @@ pub(crate) fn offer(address: SocketAddr, requests: &[Vec<u8>], n_connections: us
         }
         seen
     })
+}
+
+/// How long the threads of a name have run.
+fn busy(threads: &str) -> Option<Duration> {
+    let mut nanos = 0u64;
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        let path = task.ok()?.path();
+        if std::fs::read_to_string(path.join("comm")).ok()?.trim() == threads {
+            nanos += std::fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()?;
+        }
+    }
+    (nanos > 0).then(|| Duration::from_nanos(nanos))
 }
 
 /// Reads the answers of one connection for as long as it lives.

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use sidecart_http::{Server, Settings, Stopped};
 use tokio::sync::oneshot;
 
+/// The name of the threads that answer.
+pub(crate) const THREADS: &str = "test-server";
+
 /// A server with threads of its own.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
@@ -43,7 +46,12 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(n_threads).enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(n_threads)
+                .thread_name(THREADS)
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let server = Server::bind(settings).await.unwrap();
                 tell.send((server.address(), server.admin_address())).unwrap();
