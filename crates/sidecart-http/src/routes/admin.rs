@@ -55,7 +55,7 @@ async fn reload(State(app): State<Arc<App>>) -> Response<Body> {
                     json!({ "name": **name, "result": result, "version": live })
                 })
                 .collect();
-            json_answer(json!({ "request_id": id, "models": models }).to_string())
+            json_answer(json!({ "request_id": *id, "models": models }).to_string())
         }
         _ => Problem::new(Code::INTERNAL, "the folder of models cannot be read; the server's log says why")
             .into_response(),
