@@ -24,7 +24,7 @@ enum Slowly {
 const KINDS: [Slowly; 3] = [Slowly::SendHeaders, Slowly::SendBody, Slowly::TakeAnswers];
 
 /// Connections that the good callers keep.
-const N_CALLERS: usize = 32;
+const N_CALLERS: usize = 200;
 
 /// How large an attack is.
 struct Attack {
@@ -200,5 +200,5 @@ fn three_thousand_slow_peers_do_not_hold_up_others() {
     let (quiet, beside) = withstand("attack::three_thousand_slow_peers_do_not_hold_up_others", &attack);
     let (usual, slow) = (quantile(&quiet.good, 0.99), quantile(&beside.good, 0.99));
     assert!(slow < 2 * usual, "99 of 100 answers took {slow:?} at most, {usual:?} without slow peers");
-    assert_eq!(beside.n_unsent, 0, "everything was sent when it was due");
+    assert!(beside.n_unsent * 1_000 <= beside.n_due, "{} of {} could not be sent", beside.n_unsent, beside.n_due);
 }
