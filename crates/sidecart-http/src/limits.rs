@@ -68,9 +68,9 @@ pub const QUEUE_TIME: Duration = Duration::from_millis(20);
 /// Turns for each request that is sent away under too much load. A refusal costs a third to two
 /// thirds of a small answer, so refusals take 2 to 4 % of the time.
 pub const TURNS_PER_REFUSAL: u32 = 16;
-/// A request that has waited for so many times [`QUEUE_TIME`] is not answered any more: hardly anyone
-/// waits for it still.
-pub const LATE_TIMES: u32 = 5;
+/// Where even the newest in line has waited for so many times [`QUEUE_TIME`], hardly anyone waits for
+/// an answer still, and many are sent away with each turn.
+pub const LATE_TIMES: u32 = 2;
 /// Seconds after which a request that was sent away may come again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
