@@ -96,7 +96,8 @@ mod tests {
         for odd in [&b""[..], b"a b", b"<script>", b"\xff", "x".repeat(65).as_bytes()] {
             assert_eq!(name(odd).len(), 16);
         }
-        let made: std::collections::BTreeSet<String> = (0..1000).map(|_| ids.name(&HeaderMap::new()).to_string()).collect();
+        let made: std::collections::BTreeSet<String> =
+            (0..1000).map(|_| ids.name(&HeaderMap::new()).to_string()).collect();
         assert_eq!(made.len(), 1000);
     }
 }
