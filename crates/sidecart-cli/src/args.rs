@@ -418,8 +418,8 @@ pub(crate) struct ServeArgs {
     /// declined stays known
     #[arg(long, value_name = "HOURS", default_value_t = 24.0, requires = "session_key_file")]
     pub(crate) session_hours: f64,
-    /// Requests that may be scored or wait for it; more are sent away with 503 [default: 4 for each
-    /// core]
+    /// Requests that may be scored at once; more wait in line, and are sent away with 503 when it gets
+    /// long [default: 4 for each core]
     #[arg(long, value_name = "N")]
     pub(crate) in_flight: Option<usize>,
     /// Lines of purchases since training that are kept of each model

@@ -175,6 +175,7 @@ fn write_answer(
     add(&app.metrics.offers, found.offers.len());
     add(&app.metrics.stand_ins, found.offers.len() - found.fallback_from.min(found.offers.len()));
     add(&app.metrics.held_out, usize::from(held_out));
+    add(&app.metrics.unreadable_customers, usize::from(asked.is_unreadable));
 
     let items = live.scorer.model().items();
     out.begin_object();

@@ -23,7 +23,7 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) models: Arc<Models>,
     pub(crate) metrics: Metrics,
-    pub(crate) turns: Turns,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) ids: RequestIds,
     pub(crate) exposures: Option<ExposureLog>,
     pub(crate) hold_out: HoldOut,
@@ -52,7 +52,7 @@ impl App {
         Ok(Arc::new(Self {
             models,
             metrics: Metrics::new(ROUTES.len()),
-            turns: Turns::new(settings.limits.in_flight),
+            turns: Turns::new(&settings.limits),
             ids: RequestIds::new(),
             exposures,
             hold_out: HoldOut::new(settings.hold_out),

@@ -11,10 +11,11 @@ use http_body_util::BodyExt;
 use crate::json::DepthMeter;
 use crate::limits::{MAX_BODY_BYTES, MAX_JSON_DEPTH};
 use crate::problem::{Code, Problem};
+use crate::request_id::RequestId;
 
 /// A request with its name.
 pub(crate) struct Call {
-    pub(crate) id: String,
+    pub(crate) id: RequestId,
     pub(crate) request: Request<Body>,
 }
 

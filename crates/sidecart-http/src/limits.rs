@@ -67,9 +67,18 @@ pub const IDLE_TIME: Duration = Duration::from_secs(75);
 pub const MAX_CONNECTIONS: usize = 10_000;
 /// Open connections of the admin address.
 pub const MAX_ADMIN_CONNECTIONS: usize = 32;
-/// Requests that are scored or wait for their turn, for each core: enough to keep every core busy,
-/// few enough that the last waits for some milliseconds only. More are sent away with 503.
+/// Requests that are scored or about to be, for each core: enough to keep every core busy. More wait
+/// in line.
 pub const IN_FLIGHT_PER_CORE: usize = 4;
+/// How long the first in line may have waited before more comes in than can be done: then the newest
+/// goes first, and the first in line is sent away with 503 now and then.
+pub const QUEUE_TIME: Duration = Duration::from_millis(20);
+/// Turns for each request that is sent away under too much load. A refusal costs about a third of a
+/// small answer, so refusals take some 2 % of the time.
+pub const TURNS_PER_REFUSAL: u32 = 16;
+/// Where even the newest in line has waited for so many times [`QUEUE_TIME`], hardly anyone waits for
+/// an answer still, and many are sent away with each turn.
+pub const LATE_TIMES: u32 = 2;
 /// Seconds after which a request that was sent away may come again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -112,8 +121,10 @@ pub const MAX_TOKEN_BYTES: usize = 512;
 pub struct Limits {
     /// See [`MAX_CONNECTIONS`].
     pub connections: usize,
-    /// Requests scored or waiting for it, see [`IN_FLIGHT_PER_CORE`].
+    /// Requests scored at once, see [`IN_FLIGHT_PER_CORE`].
     pub in_flight: usize,
+    /// See [`QUEUE_TIME`].
+    pub queue_time: Duration,
     /// See [`HEADER_TIME`].
     pub header_time: Duration,
     /// See [`BODY_TIME`].
@@ -139,6 +150,7 @@ impl Default for Limits {
         Self {
             connections: MAX_CONNECTIONS,
             in_flight: IN_FLIGHT_PER_CORE * cores(),
+            queue_time: QUEUE_TIME,
             header_time: HEADER_TIME,
             body_time: BODY_TIME,
             request_time: REQUEST_TIME,

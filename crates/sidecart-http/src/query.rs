@@ -102,6 +102,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) explain: bool,
     /// Whether `work.customer` holds a past.
     pub(crate) knows_customer: bool,
+    /// Whether what is stored of the customer is damaged or gone.
+    pub(crate) is_unreadable: bool,
     /// What was left out or not known, for people.
     pub(crate) notes: Vec<String>,
 }
@@ -124,8 +126,7 @@ impl<'a> Asked<'a> {
     /// Turns a checked question into items and a past of one version.
     ///
     /// # Errors
-    /// [`Code::OUT_OF_RANGE`] or [`Code::MISSING_FIELD`] for times in another form than the model's,
-    /// [`Code::INTERNAL`] when a stored customer cannot be read.
+    /// [`Code::OUT_OF_RANGE`] or [`Code::MISSING_FIELD`] for times in another form than the model's.
     pub(crate) fn read(
         value: &'a Value<'a>,
         live: &LiveVersion,
@@ -162,6 +163,7 @@ impl<'a> Asked<'a> {
             None => live.default_time(),
         };
         let customer = value.get("customer_id").and_then(Value::id);
+        let mut is_unreadable = false;
         let knows_customer = if value.get("history").is_some() {
             let n_unknown = read_past(value.list("history"), live, work, time, &Location::Field(at, "history"))?;
             if n_unknown > 0 {
@@ -169,14 +171,17 @@ impl<'a> Asked<'a> {
             }
             !work.customer.history.is_empty()
         } else {
-            let known = match customer {
-                Some(id) => load_customer(live, work, id)?,
-                None => false,
-            };
-            if customer.is_some() && !known {
-                notes.push("nothing is known of the customer: answered as for anyone".into());
+            // A damaged file of customers leaves enough to answer with; it is told and counted.
+            let known = customer.map(|id| load_customer(live, work, id));
+            match known {
+                Some(Ok(false)) => notes.push("nothing is known of the customer: answered as for anyone".into()),
+                Some(Err(_)) => {
+                    is_unreadable = true;
+                    notes.push("what is stored of the customer cannot be read: answered as for anyone".into());
+                }
+                Some(Ok(true)) | None => {}
             }
-            known
+            matches!(known, Some(Ok(true)))
         };
         let scorer = &live.scorer;
         let store = value.get("store_id").and_then(Value::id).map(|id| {
@@ -198,6 +203,7 @@ impl<'a> Asked<'a> {
             customer,
             explain: value.flag("explain"),
             knows_customer,
+            is_unreadable,
             notes,
         })
     }
@@ -210,11 +216,10 @@ pub(crate) fn read_asked_time(value: &Value<'_>, live: &LiveVersion, at: &Locati
 }
 
 /// Fills `work.customer` from the stored past and the purchases since; an id may have either form.
-fn load_customer(live: &LiveVersion, work: &mut Work, id: ExternalIdRef<'_>) -> Result<bool, Problem> {
+fn load_customer(live: &LiveVersion, work: &mut Work, id: ExternalIdRef<'_>) -> sidecart_serve::Result<bool> {
     let mut load = |id: ExternalIdRef<'_>| {
         let log = live.log();
-        let loaded = live.scorer.load_customer(id, Some(&log), &mut work.reader, &mut work.customer);
-        loaded.map_err(|_| Problem::new(Code::INTERNAL, "what is stored of the customer cannot be read"))
+        live.scorer.load_customer(id, Some(&log), &mut work.reader, &mut work.customer)
     };
     if load(id)? {
         return Ok(true);

@@ -67,6 +67,7 @@ fn write_slate(
     }
     add(&app.metrics.offers, slate.offers.len());
     add(&app.metrics.held_out, usize::from(held_out));
+    add(&app.metrics.unreadable_customers, usize::from(asked.is_unreadable));
 
     out.begin_object();
     out.field("request_id").text(request_id);

@@ -55,7 +55,7 @@ async fn reload(State(app): State<Arc<App>>) -> Response<Body> {
                     json!({ "name": **name, "result": result, "version": live })
                 })
                 .collect();
-            json_answer(json!({ "request_id": id, "models": models }).to_string())
+            json_answer(json!({ "request_id": *id, "models": models }).to_string())
         }
         _ => Problem::new(Code::INTERNAL, "the folder of models cannot be read; the server's log says why")
             .into_response(),
@@ -104,6 +104,11 @@ fn server(app: &App, text: &mut MetricsText) {
     let mut counter = |name, about, n: &AtomicU64| text.single(name, "counter", about, read(n));
     counter("sidecart_shed_total", "Requests sent away because too many were under way.", &m.shed);
     counter("sidecart_unauthorized_total", "Requests without the right token.", &m.unauthorized);
+    counter(
+        "sidecart_unreadable_customers_total",
+        "Questions answered as for anyone because what is stored of the customer cannot be read.",
+        &m.unreadable_customers,
+    );
     counter("sidecart_panics_total", "Questions that met a defect.", &m.panics);
     counter("sidecart_connections_total", "Connections accepted.", &m.connections);
     counter("sidecart_failed_accepts_total", "Connections that could not be accepted.", &m.failed_accepts);
@@ -114,7 +119,8 @@ fn server(app: &App, text: &mut MetricsText) {
     counter("sidecart_stand_ins_total", "Offers among them that stand in for learned ones.", &m.stand_ins);
     counter("sidecart_held_out_total", "Questions whose offers were held back for measuring.", &m.held_out);
     let mut gauge = |name, about, n: usize| text.single(name, "gauge", about, n);
-    gauge("sidecart_in_flight", "Requests scored or waiting for it.", app.turns.taken());
+    gauge("sidecart_in_flight", "Requests being scored.", app.turns.taken());
+    gauge("sidecart_waiting", "Requests in line to be scored.", app.turns.waiting());
     gauge("sidecart_open_connections", "Open connections.", m.open_connections.load(Ordering::Relaxed));
     gauge(
         "sidecart_retired_versions",

@@ -164,7 +164,7 @@ async fn serve(app: Arc<App>, at: usize, route: &'static Route, request: Request
         add(&app.metrics.unauthorized, 1);
         Err(Problem::new(Code::UNAUTHORIZED, "bring the header authorization: Bearer with the token of this server"))
     } else {
-        let call = Call { id: id.clone(), request };
+        let call = Call { id, request };
         let reply = (route.handle)(Arc::clone(&app), call);
         tokio::time::timeout(app.settings.limits.request_time, reply)
             .await

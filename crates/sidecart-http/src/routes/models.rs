@@ -62,7 +62,7 @@ async fn models(app: Arc<App>, call: Call) -> Result<Response<Body>, Problem> {
     for model in app.models.all() {
         all.push(describe(&model).await);
     }
-    let answer = json!({ "request_id": call.id, "default": app.models.default_name(), "models": all });
+    let answer = json!({ "request_id": *call.id, "default": app.models.default_name(), "models": all });
     Ok(json_answer(answer.to_string()))
 }
 

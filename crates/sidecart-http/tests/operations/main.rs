@@ -1,4 +1,4 @@
-//! Swaps, broken versions, overload, stopping and memory, on real sockets.
+//! Swaps, broken and damaged versions, kills, panics, overload, stopping and memory, on real sockets.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking; long ones tell their figures")]
 
@@ -6,7 +6,11 @@
 mod support;
 
 mod broken;
+mod damaged;
+mod killed;
+mod memory;
 mod overload;
+mod panics;
 mod stopping;
 mod swaps;
 

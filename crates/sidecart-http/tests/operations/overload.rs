@@ -58,6 +58,8 @@ fn more_than_it_can_do_is_sent_away_and_the_rest_is_done() {
     Shop::default().publish(&folder.path().join("shop"));
     let mut settings = settings(folder.path());
     settings.limits.in_flight = 8;
+    // Whoever has to wait has waited for too long, so refusals begin with the ninth request.
+    settings.limits.queue_time = Duration::ZERO;
     settings.admin_listen = Some(([127, 0, 0, 1], 0).into());
     let server = Running::start(settings);
     let time = Duration::from_millis(1_500);
@@ -69,7 +71,7 @@ fn more_than_it_can_do_is_sent_away_and_the_rest_is_done() {
     // Clients and server share the cores here, and every request that is sent away costs them, too.
     let ratio = flood.per_second() / normal.per_second();
     assert!(
-        ratio > 0.35,
+        ratio > 0.5,
         "{:.0} a second under five times the load, {:.0} before",
         flood.per_second(),
         normal.per_second()

@@ -167,7 +167,7 @@ fn swaps_under_load_lose_nothing_and_mix_nothing() {
     assert!(n_answers > 200, "{n_answers}");
 }
 
-/// `cargo test --release -p sidecart-http --test operations -- --ignored --nocapture thousand`
+/// `cargo test --release -p sidecart-http --test operations -- --ignored --nocapture thousand_swaps`
 #[test]
 #[ignore = "takes a minute"]
 fn a_thousand_swaps_in_a_minute() {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod browser;
+pub(crate) mod open_loop;
+pub(crate) mod process;
 pub(crate) mod running;
 
 use std::path::Path;
@@ -35,11 +37,13 @@ pub(crate) struct Shop {
     /// Whether it knows facts: item n costs 10 and n halves, a quarter of it margin; item 8 belongs to
     /// item 3, and item 5 is a fifth off in 2025.
     pub(crate) facts: bool,
+    /// Bytes that nothing reads, so that a version weighs something.
+    pub(crate) ballast: usize,
 }
 
 impl Default for Shop {
     fn default() -> Self {
-        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9, facts: false }
+        Self { kind: IdKind::Text, clock: Clock::Calendar, top_score: 0.9, facts: false, ballast: 0 }
     }
 }
 
@@ -97,6 +101,12 @@ impl Shop {
         writer.add_owned(sections::ASSOCIATION_LIFTS, vec![3.5f32; n], &[n]).unwrap();
         if self.facts {
             facts().write(&mut writer).unwrap();
+        }
+
+        if self.ballast > 0 {
+            let words: Vec<u32> = (0..self.ballast as u32 / 4).collect();
+            let n = words.len();
+            writer.add_owned("test.ballast", words, &[n]).unwrap();
         }
 
         let mut staging = Staging::begin(folder).unwrap();

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use sidecart_http::{Server, Settings, Stopped};
 use tokio::sync::oneshot;
 
+/// The name of the threads that answer.
+pub(crate) const THREADS: &str = "test-server";
+
 /// A server with threads of its own.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
@@ -20,20 +23,35 @@ impl Running {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(settings: Settings) -> Self {
         let running = Self::start_cold(settings);
+        running.wait_until_ready();
+        running
+    }
+
+    /// Waits until a model is loaded.
+    pub(crate) fn wait_until_ready(&self) {
         let began = Instant::now();
-        while get(running.address, "/health/ready").0 != 200 {
+        while get(self.address, "/health/ready").0 != 200 {
             assert!(began.elapsed() < Duration::from_secs(20), "not ready");
             std::thread::sleep(Duration::from_millis(10));
         }
-        running
     }
 
     /// Starts it, whether a model is there or not.
     pub(crate) fn start_cold(settings: Settings) -> Self {
+        Self::start_on(settings, 2)
+    }
+
+    /// Starts it on so many threads.
+    pub(crate) fn start_on(settings: Settings, n_threads: usize) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(n_threads)
+                .thread_name(THREADS)
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let server = Server::bind(settings).await.unwrap();
                 tell.send((server.address(), server.admin_address())).unwrap();
