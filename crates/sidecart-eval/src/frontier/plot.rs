@@ -113,11 +113,12 @@ pub(super) fn frontier_plot(report: &FrontierReport) -> String {
             Some(_) => format!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"4.5\"/>"),
             None => format!("<rect x=\"{:.1}\" y=\"{:.1}\" width=\"9\" height=\"9\"/>", cx - 4.5, cy - 4.5),
         };
+        let anchor = if cx > (START + 3.0 * END) * 0.25 { "end" } else { "start" };
         shapes.push_str(&format!(
             "<g class=\"{}{}\"><title>{}</title>\
              <line class=\"arm\" x1=\"{cx:.1}\" y1=\"{:.1}\" x2=\"{cx:.1}\" y2=\"{:.1}\"/>\
              <line class=\"arm\" x1=\"{:.1}\" y1=\"{cy:.1}\" x2=\"{:.1}\" y2=\"{cy:.1}\"/>{mark}</g>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
             if point.exponent.is_some() { "model" } else { "base" },
             if figures.is_on_frontier { "" } else { " dominated" },
             escape(&label(point)),
@@ -125,7 +126,7 @@ pub(super) fn frontier_plot(report: &FrontierReport) -> String {
             at_y(figures.value.high),
             at_x(figures.hits.low),
             at_x(figures.hits.high),
-            cx + 8.0,
+            if anchor == "end" { cx - 8.0 } else { cx + 8.0 },
             cy - 7.0,
             escape(&point.exponent.map_or_else(|| point.name.clone(), |exponent| exponent.to_string()))
         ));
