@@ -11,7 +11,7 @@ use sidecart::data::demo::{DemoParams, DemoShop};
 use sidecart::eval::frontier::{FrontierPoint, FrontierReport};
 use sidecart::serve::Mode;
 use sidecart::serve::offers::Objective;
-use sidecart::{Config, Dataset, EXPONENTS, FrontierRequest, evaluate_frontier};
+use sidecart::{Config, Dataset, EXPONENTS, Error, FrontierRequest, evaluate_frontier};
 
 /// A small shop whose training is short: the most that slates need is there.
 fn shop() -> (tempfile::TempDir, Config, Dataset) {
@@ -32,8 +32,8 @@ fn written(shop: &DemoShop) -> (tempfile::TempDir, Config, Dataset) {
     (folder, config, dataset)
 }
 
-fn ask(dataset: &Dataset, config: &Config, request: FrontierRequest) -> sidecart::Result<FrontierReport> {
-    evaluate_frontier(dataset, config, request, &[], &NoProgress)
+fn ask(dataset: &Dataset, config: &Config, request: FrontierRequest) -> Result<FrontierReport, Box<Error>> {
+    evaluate_frontier(dataset, config, request, &[], &NoProgress).map_err(Box::new)
 }
 
 fn exponents(report: &FrontierReport) -> Vec<&FrontierPoint> {

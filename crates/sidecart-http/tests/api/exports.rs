@@ -191,7 +191,7 @@ async fn concept_32_exported_answers_are_the_live_ones() {
     let context = UpsellContext::new(&scorer, None, None, &NoProgress).unwrap();
     any_batch(&scorer, &asked, &context, &answers, &options, PropensityModel::Default, &NoProgress).unwrap();
     let exported = exported(&answers, questions.len());
-    let shop = Fixture::over(folder.path().join("served"));
+    let shop = Fixture::over(&folder.path().join("served"));
 
     let (mut n_offers, mut n_personal) = (0, 0);
     for (question, exported) in questions.iter().zip(&exported) {

@@ -145,8 +145,8 @@ impl Fixture {
     }
 
     /// An app over a folder of models that were trained; `version` is not said.
-    pub(crate) fn over(models: std::path::PathBuf) -> Self {
-        let app = App::new(settings(&models)).unwrap();
+    pub(crate) fn over(models: &Path) -> Self {
+        let app = App::new(settings(models)).unwrap();
         assert_eq!(app.load_models(Retry::Now).unwrap(), 0);
         Self { folder: tempfile::tempdir().unwrap(), app, version: String::new() }
     }
