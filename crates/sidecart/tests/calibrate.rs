@@ -142,7 +142,7 @@ fn json_lines_become_a_new_version_and_a_second_round_finds_nothing_more() {
 fn touchpoints_that_convert_better_are_published_and_read_by_slates() {
     let folder = tempfile::tempdir().unwrap();
     let (path, version) = model(folder.path());
-    let mut rng = Rng::new(8, 0);
+    let mut rng = Rng::new(10, 0);
     let mut log = String::new();
     for request in 0..40_000 {
         let in_cart = rng.chance(0.4);

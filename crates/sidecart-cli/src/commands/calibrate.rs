@@ -136,7 +136,7 @@ fn timing_text(kind: &KindReport) -> String {
         out.push_str(&format!("\n{}: touchpoints have no shifts: {reason}", kind.kind));
     }
     if let Some(reference) = timing.reference {
-        out.push_str(&format!("\n{}: times = conversion against that at {reference}; - within its noise", kind.kind));
+        out.push_str(&format!("\n{}: times = conversion against that at {reference}, - within its noise; shift = added to the log-odds there", kind.kind));
     }
     if let (Some(before), Some(after)) = (timing.log_loss_before, timing.log_loss_after) {
         let verdict = if timing.is_better { "used" } else { "not better, not used" };
