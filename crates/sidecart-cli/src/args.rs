@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Recommend(RecommendArgs),
     /// Measure the offers on baskets the models have not seen, beside honest baselines
     #[command(
-        after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --using neighbours --json"
+        after_help = "Examples:\n  sidecart evaluate shop.toml\n  sidecart evaluate shop.toml --mode discovery --report report.html\n  sidecart evaluate shop.toml --frontier=margin\n  sidecart evaluate shop.toml --using neighbours --json"
     )]
     Evaluate(EvaluateArgs),
     /// Correct the probabilities of offers by what logged exposures led to
@@ -174,6 +174,15 @@ pub(crate) enum MeasuredKindArg {
     CrossSell,
     /// Probabilities of going up, and the dearer items offered
     Upsell,
+}
+
+/// What money is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum MoneyArg {
+    /// What is earned
+    Margin,
+    /// What is taken
+    Revenue,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -302,6 +311,18 @@ pub(crate) struct EvaluateArgs {
     /// again and again, each time without one of them
     #[arg(long, conflicts_with_all = ["using", "kind"])]
     pub(crate) ablation: bool,
+    /// How much relevance more money costs: slates of things to add, under the shop's policy, from the
+    /// most relevant to the most valuable. Money is what the policy counts, unless it is given; else the
+    /// margin, or the revenue where the shop says no margin
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MONEY",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with_all = ["using", "kind", "ablation"]
+    )]
+    pub(crate) frontier: Option<Option<MoneyArg>>,
     /// Measure on Statistics files instead of reading the purchases again
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) statistics: Vec<PathBuf>,

@@ -48,6 +48,7 @@ mod case;
 pub mod customers;
 mod error;
 mod evaluation;
+pub mod frontier;
 pub mod intervals;
 pub mod metrics;
 pub mod propensity;

@@ -374,8 +374,12 @@ impl Models {
     /// # Errors
     /// [`Error::Serve`] when the scorer refuses them.
     pub fn scorer(&self, ledger: &Ledger, catalogue: &Catalogue) -> Result<Scorer> {
-        let bytes = self.container(catalogue)?.to_bytes()?;
-        let container = Container::from_bytes("models in memory", &bytes)?;
+        self.scorer_of(&self.container(catalogue)?, ledger)
+    }
+
+    /// A scorer over a container of these models.
+    pub(crate) fn scorer_of(&self, container: &ContainerWriter<'_>, ledger: &Ledger) -> Result<Scorer> {
+        let container = Container::from_bytes("models in memory", &container.to_bytes()?)?;
         let through = ledger.last_time().unwrap_or_default();
         Ok(Scorer::in_memory(container, self.settings.clone(), ledger.clock(), through)?)
     }

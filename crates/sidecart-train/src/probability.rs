@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use sidecart_core::{ItemId, ln, mix64};
+use sidecart_core::{ln, mix64};
 use sidecart_data::Ledger;
 use sidecart_serve::ranker::Situation;
 use sidecart_serve::{Bend, Mode, N_BENDS, OfferProbability, Query, Scorer};
@@ -10,6 +10,7 @@ use sidecart_serve::{Bend, Mode, N_BENDS, OfferProbability, Query, Scorer};
 use crate::error::Result;
 use crate::hold_out::HoldOut;
 use crate::logistic;
+use crate::split_basket::split_basket;
 
 /// Baskets that are cut in two.
 const MAX_BASKETS: usize = 5_000;
@@ -70,15 +71,6 @@ impl Offers {
     }
 }
 
-/// One basket, cut in two by hash: what is shown and what is to come.
-fn cut(items: &[ItemId], key: u64) -> (Vec<ItemId>, Vec<ItemId>) {
-    let mut order = items.to_vec();
-    order.sort_unstable_by_key(|item| (mix64(key ^ u64::from(item.0)), *item));
-    let n_shown = 1 + (mix64(key) % (items.len() as u64 - 1)) as usize;
-    let hidden = order.split_off(n_shown);
-    (order, hidden)
-}
-
 /// Asks about one basket and notes which offers it ended up with.
 fn ask(
     scorer: &Scorer,
@@ -89,7 +81,7 @@ fn ask(
     out: &mut Offers,
 ) -> Result<()> {
     let key = mix64(mix64(ledger.basket_keys()[basket] as u64) ^ seed ^ CUT);
-    let (shown, hidden) = cut(ledger.baskets().get(basket), key);
+    let (shown, hidden) = split_basket(ledger.baskets().get(basket), key);
     let time = ledger.basket_times()[basket];
     let past = ledger.customer_of(basket).map(|customer| &split.histories[customer.index()]);
     let history = past.filter(|history| situation != Situation::Anonymous && history.as_of(time).len() > 0);

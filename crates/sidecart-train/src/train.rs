@@ -7,6 +7,7 @@ use sidecart_artifact::{CustomersSpec, Draft, MODEL_FILE, Staging, Version};
 use sidecart_core::{Customer, CustomerId, Progress};
 use sidecart_data::Ledger;
 use sidecart_eval::HideOneParams;
+use sidecart_serve::Scorer;
 use sidecart_serve::ranker::RankerModel;
 
 use crate::catalogue::Catalogue;
@@ -32,6 +33,20 @@ pub struct Trained {
     pub probabilities: Vec<ProbabilityTuning>,
     /// What was learned about upgrades; `None` when switched off or no item stands on a ladder.
     pub upsell: Option<UpsellFit>,
+}
+
+impl Trained {
+    /// A scorer over all that was trained, upgrades included, without writing it.
+    ///
+    /// # Errors
+    /// [`Error::Serve`](crate::Error::Serve) when the scorer refuses it.
+    pub fn scorer(&self, ledger: &Ledger, catalogue: &Catalogue) -> Result<Scorer> {
+        let mut container = self.models.container(catalogue)?;
+        if let Some(upsell) = &self.upsell {
+            upsell.model.write(&mut container)?;
+        }
+        self.models.scorer_of(&container, ledger)
+    }
 }
 
 /// How a training run goes, apart from the parameters.

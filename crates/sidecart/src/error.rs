@@ -102,6 +102,25 @@ pub enum Error {
         /// Questions that are needed.
         min_cases: u32,
     },
+    /// No item has a price, so that slates have no value in money.
+    #[error(
+        "no item has a price, so slates have no value in money; map a price column of the item table, or `paid_total` or \
+         `unit_price` of the purchases"
+    )]
+    NoPrices,
+    /// Too few test baskets can be cut in two.
+    #[error(
+        "{n_questions} of {n_test_baskets} test baskets hold two items and can be cut in two, expected at least \
+         {needed}; move [evaluate] test_from or test_share"
+    )]
+    NoHalves {
+        /// Baskets that can be cut.
+        n_questions: usize,
+        /// Number of test baskets.
+        n_test_baskets: usize,
+        /// Fewest that are needed.
+        needed: usize,
+    },
     /// No item of the training part stands on a ladder of price tiers.
     #[error(
         "no item of the {n_training_baskets} training baskets stands on a ladder of price tiers, so nothing can be \
@@ -203,6 +222,8 @@ impl Error {
             | Self::NoPeriodToSplitAt { .. }
             | Self::NoCases { .. }
             | Self::NoRanker { .. }
+            | Self::NoPrices
+            | Self::NoHalves { .. }
             | Self::NoLadders { .. }
             | Self::NoUpgradeCases { .. }
             | Self::QuerySegment { .. }

@@ -13,8 +13,8 @@ use sidecart::Error;
 use sidecart::artifact::{ContainerWriter, Draft, MODEL_FILE, Mode, ModelFiles, Version, current, publish};
 use sidecart::calibrate::{CalibrateRequest, CalibrationReport, calibrate};
 use sidecart::core::{ErrorClass, Rng};
-use sidecart::serve::offers::OfferKind;
-use sidecart::serve::offers::calibration::{Platt, log_odds, probability};
+use sidecart::serve::offers::calibration::{OfferCalibration, Platt, log_odds, probability};
+use sidecart::serve::offers::{OfferKind, Touchpoint};
 
 const DAY: i64 = 86_400_000;
 
@@ -136,6 +136,57 @@ fn json_lines_become_a_new_version_and_a_second_round_finds_nothing_more() {
     let fit = again.kinds[0].fit.unwrap();
     assert!((fit.calibration.slope - stored.slope).abs() < 0.02, "{fit:?} {stored:?}");
     assert!((fit.log_loss_before - report.kinds[0].fit.unwrap().log_loss_after).abs() < 0.001);
+}
+
+#[test]
+fn touchpoints_that_convert_better_are_published_and_read_by_slates() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, version) = model(folder.path());
+    let mut rng = Rng::new(10, 0);
+    let mut log = String::new();
+    for request in 0..40_000 {
+        let in_cart = rng.chance(0.4);
+        let offer = Offer {
+            request,
+            customer: request / 3,
+            p: 0.02 + 0.04 * rng.unit(),
+            held_out: rng.chance(0.2),
+            bought: false,
+        };
+        let rate = offer.p * if in_cart { 3.0 } else { 1.0 } * if offer.held_out { 0.3 } else { 1.0 };
+        let touchpoint = if in_cart { "cart" } else { "product" };
+        let bought = rng.chance(rate);
+        log += &exposure_line(&offer, version, "cross-sell")
+            .replace('}', &format!(",\"touchpoint\":\"{touchpoint}\",\"accepted\":{bought}}}"));
+    }
+    log += &exposure_line(
+        &Offer { request: 1, customer: 1, p: 0.1, held_out: false, bought: false },
+        version,
+        "cross-sell",
+    )
+    .replace('}', ",\"touchpoint\":\"till\",\"accepted\":false}");
+    let report = calibrate(&request(&path, write(folder.path(), "log.jsonl", &log), None)).unwrap();
+    let timing = &report.kinds[0].timing;
+    assert_eq!((report.n_unknown_touchpoint, timing.touchpoints.len()), (1, 2));
+    let times = timing.touchpoints[1].times.unwrap();
+    assert!(times.low < 3.0 && 3.0 < times.high && times.low > 1.5, "{times:?}");
+
+    // The new version holds it, and so does what is read from its settings.
+    assert!(report.published.is_some() && timing.is_better);
+    let files = ModelFiles::open(&path, Mode::Owned).unwrap();
+    let stored = files.manifest().settings.pointer("/serving/offers/calibration").unwrap().clone();
+    let calibration: OfferCalibration = serde_json::from_value(stored).unwrap();
+    let p = |touchpoint| calibration.at(Some(touchpoint)).apply(OfferKind::CrossSell, 0.04);
+    assert!((p(Touchpoint::Cart) - 0.12).abs() < 0.02, "{}", p(Touchpoint::Cart));
+    assert!((p(Touchpoint::Product) - 0.04).abs() < 0.01, "{}", p(Touchpoint::Product));
+
+    // The log is of the version before: its probabilities are put on the scale of the new one, on
+    // which nothing is left to learn.
+    let again = calibrate(&request(&path, folder.path().join("log.jsonl"), None)).unwrap();
+    for (first, second) in timing.touchpoints.iter().zip(&again.kinds[0].timing.touchpoints) {
+        assert_eq!(first.times, second.times);
+        assert!(second.shift.is_none_or(|shift| (shift - first.shift.unwrap()).abs() < 0.1), "{first:?} {second:?}");
+    }
 }
 
 #[test]

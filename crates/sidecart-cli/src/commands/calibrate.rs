@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use sidecart::calibrate::{CalibrateRequest, CalibrationReport, KindReport, calibrate};
+use sidecart::calibrate::{CalibrateRequest, CalibrationReport, KindReport, TouchpointReport, calibrate};
 use sidecart::eval::intervals::Estimate;
 
 use super::{print, table_text};
@@ -30,10 +30,31 @@ fn text(report: &CalibrationReport) -> Result<String> {
         &["kind", "learned from", "tested on", "log loss", "corrected", "slope", "intercept", ""],
         &fits,
     )?);
+    if kinds.iter().any(|kind| !kind.timing.touchpoints.is_empty()) {
+        let touchpoints: Vec<Vec<String>> = kinds.iter().flat_map(touchpoint_rows).collect();
+        out.push('\n');
+        out.push_str(&table_text(
+            &[
+                "kind",
+                "touchpoint",
+                "shown",
+                "customers",
+                "bought",
+                "withheld",
+                "conversion",
+                "95 %",
+                "shrunk",
+                "times",
+                "shift",
+            ],
+            &touchpoints,
+        )?);
+    }
     for kind in kinds {
         if let Some(reason) = &kind.refused {
             out.push_str(&format!("\n{}: no correction: {reason}", kind.kind));
         }
+        out.push_str(&timing_text(kind));
         if kind.n_without_p > 0 {
             out.push_str(&format!("\n{}: {} shown offers have no probability", kind.kind, count(kind.n_without_p)));
         }
@@ -41,6 +62,10 @@ fn text(report: &CalibrationReport) -> Result<String> {
     if report.n_unknown_version > 0 {
         let n = count(report.n_unknown_version);
         out.push_str(&format!("\n{n} exposures are of versions that are not in the folder of this model, left out"));
+    }
+    if report.n_unknown_touchpoint > 0 {
+        let n = count(report.n_unknown_touchpoint);
+        out.push_str(&format!("\n{n} exposures name a touchpoint that there is not; they count for their kind alone"));
     }
     if report.n_unmatched_outcomes > 0 {
         let (n, all) = (count(report.n_unmatched_outcomes), count(report.n_outcomes));
@@ -66,6 +91,61 @@ fn rate_rows(kind: &KindReport) -> Vec<Vec<String>> {
         row("withheld", Some(kind.n_held_out), Some(rates.n_units_held_out), &rates.held_out),
         row("difference", None, None, &rates.incremental),
     ]
+}
+
+fn touchpoint_rows(kind: &KindReport) -> Vec<Vec<String>> {
+    let row = |report: &TouchpointReport| {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let of_rates =
+            |text: fn(&sidecart::eval::intervals::ArmRates) -> String| or_dash(report.rates.as_ref().map(text));
+        let is_reference = kind.timing.reference == Some(report.touchpoint);
+        let times = report.times.map(|times| match is_reference {
+            true => "1".into(),
+            false => format!("{:.2} ({:.2} - {:.2})", times.value, times.low, times.high),
+        });
+        vec![
+            kind.kind.to_string(),
+            report.touchpoint.to_string(),
+            count(report.n_shown),
+            of_rates(|rates| count(rates.n_units_shown)),
+            of_rates(|rates| percent(rates.shown.value) + " %"),
+            of_rates(|rates| percent(rates.held_out.value) + " %"),
+            of_rates(|rates| percent(rates.incremental.value) + " %"),
+            of_rates(|rates| format!("{} - {}", percent(rates.incremental.low), percent(rates.incremental.high))),
+            or_dash(report.conversion.map(|conversion| percent(conversion) + " %")),
+            or_dash(times),
+            or_dash(report.shift.map(|shift| format!("{shift:+.3}"))),
+        ]
+    };
+    kind.timing.touchpoints.iter().map(row).collect()
+}
+
+/// What is to be said of the touchpoints of a kind.
+fn timing_text(kind: &KindReport) -> String {
+    let timing = &kind.timing;
+    if timing.touchpoints.is_empty() {
+        return String::new();
+    }
+    let mut out = String::new();
+    for report in &timing.touchpoints {
+        if let Some(reason) = &report.refused {
+            out.push_str(&format!("\n{} at {}: not judged: {reason}", kind.kind, report.touchpoint));
+        }
+    }
+    if let Some(reason) = &timing.refused {
+        out.push_str(&format!("\n{}: touchpoints have no shifts: {reason}", kind.kind));
+    }
+    if let Some(reference) = timing.reference {
+        out.push_str(&format!("\n{}: times = conversion against that at {reference}, - within its noise; shift = added to the log-odds there", kind.kind));
+    }
+    if let (Some(before), Some(after)) = (timing.log_loss_before, timing.log_loss_after) {
+        let verdict = if timing.is_better { "used" } else { "not better, not used" };
+        out.push_str(&format!(
+            "\n{}: log loss of later offers {before:.4}, {after:.4} with shifts: {verdict}",
+            kind.kind
+        ));
+    }
+    out
 }
 
 /// Rates of acceptance are small: two places.

@@ -2,10 +2,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use sidecart::core::Progress;
-use sidecart::{Config, Dataset, EvaluateRequest};
+use sidecart::serve::offers::Objective;
+use sidecart::{Config, Dataset, EvaluateRequest, FrontierRequest};
 
 use super::{Session, print, propensity_model, source};
-use crate::args::{EvaluateArgs, MeasuredKindArg};
+use crate::args::{EvaluateArgs, MeasuredKindArg, MoneyArg};
 
 pub(crate) fn run(session: &Session<'_>, args: &EvaluateArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
@@ -16,6 +17,15 @@ pub(crate) fn run(session: &Session<'_>, args: &EvaluateArgs) -> Result<()> {
     let dataset = Dataset::read(&config, &args.statistics, session.read, &session.progress)?;
     if upsell {
         let report = sidecart::evaluate_upsell(&dataset, &config, propensity, &session.progress)?;
+        return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
+    }
+    if let Some(money) = args.frontier {
+        let money = money.map(|money| match money {
+            MoneyArg::Margin => Objective::Margin,
+            MoneyArg::Revenue => Objective::Revenue,
+        });
+        let request = FrontierRequest { mode: args.mode.into(), money };
+        let report = sidecart::evaluate_frontier(&dataset, &config, request, session.learners, &session.progress)?;
         return deliver(session, args, &report.to_json(), || report.to_html(), || report.to_table());
     }
     if args.ablation {

@@ -18,6 +18,8 @@ pub struct Exposure {
     pub version: String,
     /// Who asked.
     pub customer_id: Option<ExternalId>,
+    /// Name of the touchpoint.
+    pub touchpoint: Option<String>,
     /// Name of the kind of offer.
     pub kind: String,
     /// The item.
@@ -45,11 +47,12 @@ pub struct Acceptance {
     pub time: Option<i64>,
 }
 
-const EXPOSURE_COLUMNS: [Known; 10] = [
+const EXPOSURE_COLUMNS: [Known; 11] = [
     needed("request_id", Kind::Label),
     needed("time", Kind::Number),
     needed("version", Kind::Label),
     known("customer_id", Kind::Id),
+    known("touchpoint", Kind::Label),
     needed("kind", Kind::Label),
     needed("item", Kind::Id),
     known("p", Kind::Number),
@@ -82,6 +85,7 @@ pub fn read_exposures(path: Paths) -> Result<Vec<Exposure>> {
     let request_ids = required_texts(&mut table, "request_id");
     let versions = required_texts(&mut table, "version");
     let kinds = required_texts(&mut table, "kind");
+    let touchpoints = table.take_labels("touchpoint").unwrap_or_else(|| vec![None; n_rows]);
     let held_out = flags(&mut table, "held_out", true, n_rows);
     let accepted = flags(&mut table, "accepted", false, n_rows);
     let times = times(&mut table, true, n_rows);
@@ -99,6 +103,7 @@ pub fn read_exposures(path: Paths) -> Result<Vec<Exposure>> {
             time: times[at]?,
             version: versions[at].clone()?,
             customer_id: customers[at].clone(),
+            touchpoint: touchpoints[at].clone(),
             kind: kinds[at].clone()?,
             item: items[at].clone()?,
             p: p[at],
@@ -209,6 +214,7 @@ mod tests {
             ("time", Arc::new(Int64Array::from(vec![1_750_000_000_123, 5]))),
             ("version", Arc::new(StringArray::from(vec!["00ff", "00ff"]))),
             ("customer_id", Arc::new(Int64Array::from(vec![Some(7), None]))),
+            ("touchpoint", Arc::new(StringArray::from(vec![Some("cart"), None]))),
             ("kind", Arc::new(StringArray::from(vec!["upsell", "cross-sell"]))),
             ("item", Arc::new(StringArray::from(vec!["a", "b"]))),
             ("position", Arc::new(Int64Array::from(vec![1, 2]))),
@@ -227,6 +233,7 @@ mod tests {
             time: 1_750_000_000_123,
             version: "00ff".into(),
             customer_id: Some(ExternalId::Int(7)),
+            touchpoint: Some("cart".into()),
             kind: "upsell".into(),
             item: ExternalId::Text("a".into()),
             p: Some(0.2),
@@ -236,6 +243,7 @@ mod tests {
         };
         assert_eq!(rows[0], expected);
         assert_eq!((rows[1].held_out, rows[1].p, &rows[1].customer_id), (true, None, &None));
+        assert_eq!(rows[1].touchpoint, None);
     }
 
     #[test]

@@ -104,6 +104,18 @@ impl Bootstrap {
             self.draws.iter().map(|draw| Some(draw[column] - draw[base])),
         )
     }
+
+    /// One difference of means divided by another, each given as (column, base), with the interval
+    /// of the paired ratio; `None` where the divisor is not above 0. Draws of which it is not have no
+    /// ratio.
+    #[must_use]
+    pub fn ratio_of_differences(&self, dividend: (usize, usize), divisor: (usize, usize)) -> Option<Estimate> {
+        let ratio = |means: &[f64]| {
+            let below = means[divisor.0] - means[divisor.1];
+            (below > 0.0).then(|| (means[dividend.0] - means[dividend.1]) / below)
+        };
+        Some(percentile_interval(ratio(&self.means)?, self.draws.iter().map(|draw| ratio(draw))))
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +140,21 @@ mod tests {
         assert_eq!(bootstrap.estimate(0).value, 0.25);
         assert_eq!(bootstrap.difference(0, 1).value, -0.5);
         assert_eq!(bootstrap.difference(0, 0), Estimate { value: 0.0, low: 0.0, high: 0.0 });
+    }
+
+    #[test]
+    fn a_ratio_of_differences_by_hand() {
+        let mut table = ClusterTable::new(4);
+        for at in 0..300 {
+            table.begin_cluster();
+            let up = f64::from(u8::from(at % 3 == 0));
+            table.add_case([2.0 + 3.0 * up, 2.0, 1.0 + up, 1.0]);
+        }
+        let bootstrap = table.bootstrap(1, 0, 200).unwrap();
+        // Every draw divides three times by one time the same share.
+        let ratio = bootstrap.ratio_of_differences((0, 1), (2, 3)).unwrap();
+        assert!((ratio.value - 3.0).abs() < 1e-12 && (ratio.low - 3.0).abs() < 1e-9 && (ratio.high - 3.0).abs() < 1e-9);
+        assert_eq!(bootstrap.ratio_of_differences((0, 1), (3, 3)), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod auth;
 mod batch;
 mod documents;
 mod events;
+mod exports;
 mod exposures;
 mod items;
 mod matrix;

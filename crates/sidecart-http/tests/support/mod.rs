@@ -175,6 +175,13 @@ impl Fixture {
         Self { folder, app, version }
     }
 
+    /// An app over a folder of models that were trained; `version` is not said.
+    pub(crate) fn over(models: &Path) -> Self {
+        let app = App::new(settings(models)).unwrap();
+        assert_eq!(app.load_models(Retry::Now).unwrap(), 0);
+        Self { folder: tempfile::tempdir().unwrap(), app, version: String::new() }
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_text(path, body.to_string()).await
     }

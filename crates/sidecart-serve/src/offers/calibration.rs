@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sidecart_core::{exp, ln};
 
-use super::OfferKind;
+use super::{OfferKind, Touchpoint};
 
 /// How near to 0 or 1 a probability counts at most, so that its log-odds are finite.
 const CLIP: f64 = 1e-9;
@@ -75,7 +75,114 @@ pub fn probability(log_odds: f64) -> f64 {
     if log_odds > 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
 }
 
-/// A correction for each kind of offer; none where nothing was learned.
+/// What each touchpoint adds to the log-odds of offers that are made there; none where nothing was
+/// learned.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TouchpointShifts {
+    /// At the door.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<f64>,
+    /// On a list of items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<f64>,
+    /// On the page of an item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<f64>,
+    /// In the cart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart: Option<f64>,
+    /// At the checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<f64>,
+    /// After the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_purchase: Option<f64>,
+    /// In a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<f64>,
+}
+
+impl TouchpointShifts {
+    /// The shift of a touchpoint, 0 where none was learned.
+    #[must_use]
+    pub fn of(&self, touchpoint: Touchpoint) -> f64 {
+        let shift = match touchpoint {
+            Touchpoint::Home => self.home,
+            Touchpoint::Category => self.category,
+            Touchpoint::Product => self.product,
+            Touchpoint::Cart => self.cart,
+            Touchpoint::Checkout => self.checkout,
+            Touchpoint::PostPurchase => self.post_purchase,
+            Touchpoint::Email => self.email,
+        };
+        shift.unwrap_or(0.0)
+    }
+
+    /// Sets the shift of a touchpoint.
+    pub fn set(&mut self, touchpoint: Touchpoint, shift: f64) {
+        *match touchpoint {
+            Touchpoint::Home => &mut self.home,
+            Touchpoint::Category => &mut self.category,
+            Touchpoint::Product => &mut self.product,
+            Touchpoint::Cart => &mut self.cart,
+            Touchpoint::Checkout => &mut self.checkout,
+            Touchpoint::PostPurchase => &mut self.post_purchase,
+            Touchpoint::Email => &mut self.email,
+        } = Some(shift);
+    }
+
+    /// Whether nothing was learned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What was learned of touchpoints, for each kind of offer.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timing {
+    /// For cross-sell.
+    #[serde(skip_serializing_if = "TouchpointShifts::is_empty")]
+    pub cross_sell: TouchpointShifts,
+    /// For upsell.
+    #[serde(skip_serializing_if = "TouchpointShifts::is_empty")]
+    pub upsell: TouchpointShifts,
+    /// For add-ons.
+    #[serde(skip_serializing_if = "TouchpointShifts::is_empty")]
+    pub add_on: TouchpointShifts,
+}
+
+impl Timing {
+    /// The shifts of a kind.
+    #[must_use]
+    pub fn of(&self, kind: OfferKind) -> &TouchpointShifts {
+        match kind {
+            OfferKind::CrossSell => &self.cross_sell,
+            OfferKind::Upsell => &self.upsell,
+            OfferKind::AddOn => &self.add_on,
+        }
+    }
+
+    /// The shifts of a kind, to be set.
+    pub fn of_mut(&mut self, kind: OfferKind) -> &mut TouchpointShifts {
+        match kind {
+            OfferKind::CrossSell => &mut self.cross_sell,
+            OfferKind::Upsell => &mut self.upsell,
+            OfferKind::AddOn => &mut self.add_on,
+        }
+    }
+
+    /// Whether nothing was learned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A correction for each kind of offer, and what touchpoints add to it; none where nothing was
+/// learned.
 ///
 /// ```
 /// use sidecart_serve::offers::OfferKind;
@@ -97,9 +204,28 @@ pub struct OfferCalibration {
     /// For add-ons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub add_on: Option<Platt>,
+    /// What the touchpoint of a question adds.
+    #[serde(skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
 }
 
 impl OfferCalibration {
+    /// The corrections of questions that are asked at a touchpoint, or at none that is known.
+    #[must_use]
+    pub fn at(&self, touchpoint: Option<Touchpoint>) -> Self {
+        let mut here = Self { timing: Timing::default(), ..*self };
+        if let Some(touchpoint) = touchpoint {
+            for kind in OfferKind::ALL {
+                let shift = self.timing.of(kind).of(touchpoint);
+                if shift != 0.0 {
+                    let platt = self.of(kind);
+                    here.set(kind, Platt { intercept: platt.intercept + shift, ..platt });
+                }
+            }
+        }
+        here
+    }
+
     /// The correction of a kind.
     #[must_use]
     pub fn of(&self, kind: OfferKind) -> Platt {
@@ -129,6 +255,17 @@ impl OfferCalibration {
 
     /// Checks every range.
     pub(crate) fn check(&self) -> Result<(), String> {
+        for kind in OfferKind::ALL {
+            for touchpoint in Touchpoint::ALL {
+                let shift = self.timing.of(kind).of(touchpoint);
+                if !(-MAX_INTERCEPT..=MAX_INTERCEPT).contains(&shift) {
+                    return Err(format!(
+                        "offers.calibration.timing of {kind} at {touchpoint} = {shift}: expected at most \
+                         {MAX_INTERCEPT} either way"
+                    ));
+                }
+            }
+        }
         match OfferKind::ALL.into_iter().find(|kind| !self.of(*kind).is_valid()) {
             Some(kind) => Err(format!(
                 "offers.calibration of {kind} = {:?}: expected a slope from {MIN_SLOPE} to {MAX_SLOPE} and an \
@@ -192,6 +329,33 @@ mod tests {
         let json = serde_json::to_string(&calibration).unwrap();
         assert_eq!(serde_json::from_str::<OfferCalibration>(&json).unwrap(), calibration);
         assert_eq!(serde_json::to_string(&OfferCalibration::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn touchpoints_add_to_their_kinds() {
+        let mut calibration =
+            OfferCalibration { upsell: Some(Platt { slope: 0.5, intercept: 1.0 }), ..Default::default() };
+        for (at, touchpoint) in Touchpoint::ALL.into_iter().enumerate() {
+            calibration.timing.of_mut(OfferKind::Upsell).set(touchpoint, at as f64 - 3.0);
+        }
+        calibration.timing.of_mut(OfferKind::AddOn).set(Touchpoint::Cart, -2.0);
+        for (at, touchpoint) in Touchpoint::ALL.into_iter().enumerate() {
+            let here = calibration.at(Some(touchpoint));
+            assert_eq!(here.of(OfferKind::Upsell), Platt { slope: 0.5, intercept: at as f64 - 2.0 });
+            assert_eq!(here.of(OfferKind::CrossSell), Platt::IDENTITY);
+            assert_eq!(here.of(OfferKind::AddOn).intercept, if touchpoint == Touchpoint::Cart { -2.0 } else { 0.0 });
+            assert!(here.timing.is_empty());
+        }
+        assert_eq!(calibration.at(None).of(OfferKind::Upsell), calibration.of(OfferKind::Upsell));
+        let json = serde_json::to_string(&calibration).unwrap();
+        assert_eq!(serde_json::from_str::<OfferCalibration>(&json).unwrap(), calibration);
+        assert!(json.contains("\"timing\":{\"upsell\":{\"home\":-3.0") && !json.contains("cross_sell"), "{json}");
+
+        calibration.timing.of_mut(OfferKind::AddOn).set(Touchpoint::Email, f64::NAN);
+        assert!(calibration.check().unwrap_err().contains("add-on at email"));
+        // What was written before touchpoints were learned still reads.
+        let before: OfferCalibration = serde_json::from_str("{\"upsell\":{\"slope\":0.5,\"intercept\":1.0}}").unwrap();
+        assert!(before.timing.is_empty() && before.check().is_ok());
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(crate) struct Collected {
     speakers: Vec<Speakers>,
     /// By candidate to add: how near it is to what takes the place of a basket item.
     fits: Vec<f32>,
-    /// What logged exposures taught about the probabilities.
+    /// What logged exposures taught about the probabilities, where the question is asked.
     calibration: OfferCalibration,
     ranking_basket: Vec<ItemId>,
     /// What the policy promotes now: candidates like all others.
@@ -115,7 +115,8 @@ impl Collected {
     pub(crate) fn prepare(&mut self, query: &OffersQuery<'_>, model: &Model) {
         self.forget();
         self.places.resize(model.n_items(), 0);
-        self.calibration = model.settings().offers.as_ref().map(|offers| offers.calibration).unwrap_or_default();
+        let calibration = model.settings().offers.as_ref().map(|offers| offers.calibration).unwrap_or_default();
+        self.calibration = calibration.at(query.touchpoint);
         self.upgrades.clear();
         self.basket.clear();
         self.basket_needs.clear();

@@ -3,7 +3,8 @@
 //! A rate counted in a small cell says little; [`shrunk`] moves it towards a prior rate by a
 //! beta-binomial model whose [`strength`] is learnt from all cells. [`segment_rate`] adds an
 //! interval that counts customers, not events, and [`segment_shifts`] corrects the level of a
-//! model that is shared by all segments.
+//! model that is shared by all segments; [`cluster_shifts`] does so where rows come in clusters and
+//! weigh differently. [`shrunk_normal`] moves any estimates with known errors towards a mean.
 //!
 //! ```
 //! use sidecart_train::rates::{segment_rate, shrunk, strength};
@@ -20,7 +21,9 @@
 //! ```
 
 mod beta;
+mod cluster_shifts;
 mod gamma;
+mod normal;
 mod segment_rate;
 mod shifts;
 mod strength;
@@ -29,7 +32,9 @@ mod strength;
 mod coverage;
 
 pub use beta::{beta_probability, beta_quantile, student_quantile};
+pub use cluster_shifts::{ClusterShift, ShiftRow, cluster_shifts};
 pub use gamma::ln_gamma;
+pub use normal::shrunk_normal;
 pub use segment_rate::{Rate, segment_rate};
 pub use shifts::{Shift, segment_shifts};
 pub use strength::{MAX_STRENGTH, MIN_STRENGTH, shrunk, strength};

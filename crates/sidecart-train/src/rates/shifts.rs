@@ -92,7 +92,7 @@ fn shrink(shift: f64, slopes: &Slopes, variance: f64) -> f64 {
 
 /// The variance at which normal estimates `(centre, precision)` around 0 are likeliest; 0 when
 /// they differ no more than their precision explains.
-fn between_variance(normal: &[(f64, f64)]) -> f64 {
+pub(super) fn between_variance(normal: &[(f64, f64)]) -> f64 {
     // Slope of the log-likelihood in the variance, which falls through 0 at the maximum.
     let slope = |variance: f64| -> f64 {
         normal

@@ -1,9 +1,10 @@
 use sidecart_eval::intervals::{Arm, ArmRates, ArmTable};
 use sidecart_eval::propensity::metrics::log_loss;
-use sidecart_serve::offers::OfferKind;
-use sidecart_serve::offers::calibration::{Platt, probability};
+use sidecart_serve::offers::calibration::{OfferCalibration, Platt, probability};
+use sidecart_serve::offers::{OfferKind, Touchpoint};
 use sidecart_train::logistic::calibrate_weighted;
 
+use super::timing::{self, Corrections, Seen};
 use super::{FitReport, KindReport};
 
 /// Fewest accepted offers that a correction is learned from.
@@ -14,10 +15,12 @@ pub const MIN_HELD_OUT_UNITS: u64 = 100;
 pub const LATER_SHARE: f64 = 0.3;
 
 /// An exposure, as a correction sees it.
+#[derive(Clone, Copy)]
 pub(super) struct Row {
     /// Number of the customer or request; rows of one stand together.
     pub(super) unit: usize,
     pub(super) time: i64,
+    pub(super) touchpoint: Option<Touchpoint>,
     /// Log-odds as the version to be calibrated would give them.
     pub(super) log_odds: Option<f64>,
     pub(super) probability_shown: f64,
@@ -31,8 +34,8 @@ impl Row {
     }
 }
 
-/// Rates and correction of one kind.
-pub(super) fn of_kind(kind: OfferKind, rows: &[Row], current: Platt) -> KindReport {
+/// Rates and corrections of one kind.
+pub(super) fn of_kind(kind: OfferKind, rows: &[Row], current: &OfferCalibration) -> KindReport {
     let shown = || rows.iter().filter(|row| !row.is_held_out);
     let rates = rates(rows);
     let mut report = KindReport {
@@ -44,8 +47,9 @@ pub(super) fn of_kind(kind: OfferKind, rows: &[Row], current: Platt) -> KindRepo
         rates,
         fit: None,
         refused: None,
+        timing: timing::compare(rows),
     };
-    match fit(&report, rows, current) {
+    match fit(&mut report, rows, current) {
         Ok(fit) => report.fit = Some(fit),
         Err(reason) => report.refused = Some(reason),
     }
@@ -53,7 +57,7 @@ pub(super) fn of_kind(kind: OfferKind, rows: &[Row], current: Platt) -> KindRepo
 }
 
 /// Rates of offers that may have been withheld: others have nothing to be compared with.
-fn rates(rows: &[Row]) -> Option<ArmRates> {
+pub(super) fn rates(rows: &[Row]) -> Option<ArmRates> {
     let mut table = ArmTable::new();
     for unit in rows.chunk_by(|a, b| a.unit == b.unit) {
         table.begin_unit();
@@ -69,8 +73,9 @@ fn rates(rows: &[Row]) -> Option<ArmRates> {
     table.rates()
 }
 
-fn fit(report: &KindReport, rows: &[Row], current: Platt) -> Result<FitReport, String> {
-    let KindReport { n_shown, n_held_out, .. } = *report;
+/// The correction of a kind; shifts of touchpoints on top of it are noted in the report.
+fn fit(report: &mut KindReport, rows: &[Row], current: &OfferCalibration) -> Result<FitReport, String> {
+    let KindReport { kind, n_shown, n_held_out, .. } = *report;
     let n_held_out_units = report.rates.map_or(0, |rates| rates.n_units_held_out);
     if n_held_out == 0 {
         return Err(format!(
@@ -105,19 +110,25 @@ fn fit(report: &KindReport, rows: &[Row], current: Platt) -> Result<FitReport, S
     }
     let learned = learn(earlier)?;
     let final_correction = learn(&seen)?;
-    let log_loss_before = mean_log_loss(later, Platt::IDENTITY);
-    let log_loss_after = mean_log_loss(later, learned);
-    let calibration = current.then(final_correction);
+    let log_loss_before = mean_log_loss(later, |_, x| x);
+    let log_loss_after = mean_log_loss(later, |_, x| learned.apply_log_odds(x));
+    let calibration = current.of(kind).then(final_correction);
     if !calibration.is_valid() {
         return Err(format!("the correction {calibration:?} is beyond its range; look at the logged probabilities"));
     }
+    let is_better = log_loss_after < log_loss_before;
+    let used = |correction: Platt| if is_better { correction } else { Platt::IDENTITY };
+    let corrections =
+        Corrections { earlier: used(learned), all: used(final_correction), current: current.timing.of(kind) };
+    timing::learn(&mut report.timing, &Seen { all: &seen, earlier, later }, &corrections);
     Ok(FitReport {
         n_earlier: earlier.len() as u64,
         n_later: later.len() as u64,
         log_loss_before,
         log_loss_after,
         calibration,
-        is_better: log_loss_after < log_loss_before,
+        slope: used(final_correction).slope,
+        is_better,
     })
 }
 
@@ -138,10 +149,11 @@ fn learn(seen: &[(&Row, f64)]) -> Result<Platt, String> {
     ))
 }
 
-fn mean_log_loss(seen: &[(&Row, f64)], correction: Platt) -> f64 {
+/// Mean log loss with the log-odds that a correction gives to a row.
+pub(super) fn mean_log_loss(seen: &[(&Row, f64)], corrected: impl Fn(&Row, f64) -> f64) -> f64 {
     let (mut sum, mut total) = (0.0, 0.0);
     for (row, x) in seen {
-        let p = probability(correction.apply_log_odds(*x));
+        let p = probability(corrected(row, *x));
         sum += row.weight_shown() * log_loss(p, f64::from(u8::from(row.is_accepted)));
         total += row.weight_shown();
     }
@@ -175,6 +187,7 @@ mod tests {
                     Row {
                         unit: at / 2,
                         time: at as i64,
+                        touchpoint: None,
                         log_odds: Some(x),
                         probability_shown: self.probability_shown,
                         is_held_out,
@@ -190,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_planted_correction_and_effect_are_recovered() {
-        let report = of_kind(OfferKind::Upsell, &PLANTED.rows(1), Platt::IDENTITY);
+        let report = of_kind(OfferKind::Upsell, &PLANTED.rows(1), &OfferCalibration::default());
         let fit = report.fit.unwrap();
         assert!((fit.calibration.slope - 0.7).abs() < 0.05, "{fit:?}");
         assert!((fit.calibration.intercept + 0.8).abs() < 0.06, "{fit:?}");
@@ -224,22 +237,26 @@ mod tests {
     #[test]
     fn corrections_follow_earlier_ones() {
         let current = Platt { slope: 0.5, intercept: 0.3 };
-        let report = of_kind(OfferKind::Upsell, &PLANTED.rows(1), current);
-        let alone = of_kind(OfferKind::Upsell, &PLANTED.rows(1), Platt::IDENTITY).fit.unwrap().calibration;
+        let report = of_kind(
+            OfferKind::Upsell,
+            &PLANTED.rows(1),
+            &OfferCalibration { upsell: Some(current), ..Default::default() },
+        );
+        let alone = of_kind(OfferKind::Upsell, &PLANTED.rows(1), &OfferCalibration::default()).fit.unwrap().calibration;
         assert_eq!(report.fit.unwrap().calibration, current.then(alone));
     }
 
     #[test]
     fn right_probabilities_stay_as_they_are() {
         let right = Planted { slope: 1.0, intercept: 0.0, ..PLANTED };
-        let fit = of_kind(OfferKind::CrossSell, &right.rows(3), Platt::IDENTITY).fit.unwrap();
+        let fit = of_kind(OfferKind::CrossSell, &right.rows(3), &OfferCalibration::default()).fit.unwrap();
         assert!((fit.calibration.slope - 1.0).abs() < 0.05 && fit.calibration.intercept.abs() < 0.06, "{fit:?}");
         assert!((fit.log_loss_after - fit.log_loss_before).abs() < 0.001, "{fit:?}");
     }
 
     #[test]
     fn refusals_say_what_is_missing() {
-        let refused = |rows: &[Row]| of_kind(OfferKind::AddOn, rows, Platt::IDENTITY).refused.unwrap();
+        let refused = |rows: &[Row]| of_kind(OfferKind::AddOn, rows, &OfferCalibration::default()).refused.unwrap();
         let mut all_shown = PLANTED.rows(1);
         all_shown.retain(|row| !row.is_held_out);
         assert!(refused(&all_shown).contains("attributed"), "{}", refused(&all_shown));

@@ -72,6 +72,7 @@ mod tests {
             time: day * 86_400_000,
             version: String::new(),
             customer_id: customer.map(ExternalId::Int),
+            touchpoint: None,
             kind: "upsell".into(),
             item: ExternalId::Int(item),
             p: None,

@@ -92,6 +92,7 @@ fn exposure(record: ExposureRecord) -> Exposure {
         time: record.time,
         version: record.version,
         customer_id: record.customer_id.map(external),
+        touchpoint: record.touchpoint,
         kind: record.kind.name().to_owned(),
         item: external(record.item),
         p: record.p,

@@ -7,7 +7,10 @@
 //! - compares offers that were shown with offers that were withheld: what is bought because of an
 //!   offer is the difference, and without a hold-out there is none to be had;
 //! - corrects the log-odds of the shown ones (slope and intercept), learned on the earlier part of
-//!   the log, kept only where it lowers the log loss of the later part, then learned on all of it.
+//!   the log, kept only where it lowers the log loss of the later part, then learned on all of it;
+//! - compares touchpoints: what offers brought about at each, and what is to be added there to the
+//!   log-odds, moved towards nothing as far as customers say that it may be chance, and kept by the
+//!   same test.
 //!
 //! What is kept is published as a new version of the model: the same files, other settings.
 //!
@@ -17,12 +20,14 @@
 //! | `join.rs` | which exposure a purchase follows |
 //! | `versions.rs` | what earlier versions had corrected already |
 //! | `fit.rs` | rates and correction of one kind |
+//! | `timing.rs` | where on the way to a purchase offers convert |
 //! | `publish.rs` | the new version |
 
 mod fit;
 mod join;
 mod logs;
 mod publish;
+mod timing;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -33,8 +38,8 @@ use sidecart_artifact::{read_manifest, resolve};
 use sidecart_core::ExternalId;
 use sidecart_data::Exposure;
 use sidecart_eval::intervals::ArmRates;
-use sidecart_serve::offers::OfferKind;
 use sidecart_serve::offers::calibration::{OfferCalibration, Platt, log_odds};
+use sidecart_serve::offers::{OfferKind, Touchpoint};
 
 use crate::error::{Error, Result};
 use fit::Row;
@@ -42,6 +47,7 @@ use versions::Versions;
 
 pub use fit::{LATER_SHARE, MIN_ACCEPTED, MIN_HELD_OUT_UNITS};
 pub use logs::{MAX_EXPOSURES, MAX_LINE_BYTES};
+pub use timing::{MIN_TOUCHPOINT_HELD_OUT_UNITS, MIN_TOUCHPOINT_UNITS, TimingReport, TouchpointReport};
 
 /// Days after an exposure in which a purchase counts as its outcome, unless set.
 pub const WITHIN_DAYS: f64 = 7.0;
@@ -76,6 +82,8 @@ pub struct CalibrationReport {
     pub n_outcomes: u64,
     /// Outcomes that follow no exposure.
     pub n_unmatched_outcomes: u64,
+    /// Exposures at a touchpoint that there is not; they count for their kind alone.
+    pub n_unknown_touchpoint: u64,
     /// Kinds of offers with exposures.
     pub kinds: Vec<KindReport>,
 }
@@ -99,6 +107,8 @@ pub struct KindReport {
     pub fit: Option<FitReport>,
     /// Why there is no correction.
     pub refused: Option<String>,
+    /// Where its offers convert.
+    pub timing: TimingReport,
 }
 
 /// A correction and what it is worth.
@@ -114,6 +124,9 @@ pub struct FitReport {
     pub log_loss_after: f64,
     /// The correction of the model's own log-odds, learned on all of them.
     pub calibration: Platt,
+    /// Slope of this correction alone, 1 where it is not better.
+    #[serde(skip)]
+    slope: f64,
     /// Whether it lowers the log loss of the later part, and so was published.
     pub is_better: bool,
 }
@@ -147,7 +160,7 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<CalibrationReport> {
     let kinds: Vec<KindReport> = OfferKind::ALL
         .into_iter()
         .filter_map(|kind| Some((kind, rows.get(&kind)?)))
-        .map(|(kind, rows)| fit::of_kind(kind, rows, current.of(kind)))
+        .map(|(kind, rows)| fit::of_kind(kind, rows, &current))
         .collect();
     let n_exposures = rows.values().map(Vec::len).sum::<usize>() as u64;
     if kinds.iter().all(|kind| kind.fit.is_none()) {
@@ -160,6 +173,10 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<CalibrationReport> {
         n_unknown_version: n_all - n_exposures,
         n_outcomes,
         n_unmatched_outcomes,
+        n_unknown_touchpoint: exposures
+            .iter()
+            .filter(|exposure| exposure.touchpoint.as_deref().is_some_and(|name| Touchpoint::from_name(name).is_none()))
+            .count() as u64,
         kinds,
     };
     if let Some(calibration) = improved(current, &report.kinds) {
@@ -173,8 +190,13 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<CalibrationReport> {
 fn improved(mut calibration: OfferCalibration, kinds: &[KindReport]) -> Option<OfferCalibration> {
     let mut is_better = false;
     for kind in kinds {
-        if let Some(fit) = kind.fit.filter(|fit| fit.is_better) {
+        let Some(fit) = &kind.fit else { continue };
+        if fit.is_better {
             calibration.set(kind.kind, fit.calibration);
+        }
+        if fit.is_better || kind.timing.is_better {
+            let shifts = calibration.timing.of_mut(kind.kind);
+            *shifts = timing::next(&kind.timing, shifts, fit.slope);
             is_better = true;
         }
     }
@@ -218,9 +240,10 @@ fn rows(exposures: &[Exposure], versions: &mut Versions<'_>) -> Result<BTreeMap<
         before = Some(at);
         let kind = logs::kind_of(&exposure.kind).expect("kinds were checked when the log was read");
         let Some(logged) = versions.of(&exposure.version)? else { continue };
-        let current = versions.current().of(kind);
+        let touchpoint = exposure.touchpoint.as_deref().and_then(Touchpoint::from_name);
+        let current = versions.current().at(touchpoint).of(kind);
         let corrected = |p: f64| {
-            let logged = logged.of(kind);
+            let logged = logged.at(touchpoint).of(kind);
             // The same correction leaves the log-odds to the last digit as they were logged.
             let x = log_odds(p);
             if logged == current { x } else { current.apply_log_odds(logged.invert_log_odds(x)) }
@@ -228,6 +251,7 @@ fn rows(exposures: &[Exposure], versions: &mut Versions<'_>) -> Result<BTreeMap<
         rows.entry(kind).or_default().push(Row {
             unit: n_units,
             time: exposure.time,
+            touchpoint,
             log_odds: exposure.p.map(corrected),
             probability_shown: exposure.probability_shown,
             is_held_out: exposure.held_out,

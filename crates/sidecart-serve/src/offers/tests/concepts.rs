@@ -1,6 +1,9 @@
 //! One test for each concept of offering, on shops small enough to work out by hand. The table of
 //! `docs/concepts.md` lists them.
 
+use sidecart_artifact::Container;
+
+use super::calibration::OfferCalibration;
 use super::*;
 use crate::explain::Reason;
 use OfferKind::{AddOn, CrossSell, Upsell};
@@ -218,6 +221,48 @@ fn concept_08_the_nth_decline_rests_an_item_for_the_window() {
     assert_eq!(declined(&[week + 1, 5, week]), None, "in any order");
     assert_eq!(declined(&[0, 0]), Some(Rule::CoolDown), "repeats count");
     assert_eq!(declined(&[-1, -2]), Some(Rule::CoolDown), "by a clock that is ahead");
+}
+
+#[test]
+fn concept_09_segments_of_opposite_habits_get_opposite_first_offers() {
+    let mut shop = phones();
+    shop.segments = vec!["hunters", "fans", "nobody yet"];
+    shop.segment_rates = vec![(0, 0, 0.02), (1, 0, 0.8)];
+    let asked_by = |segment| {
+        let basket = basket(&[0]);
+        shop.ask(&OffersQuery { segment, ..asked(&basket, OfferKinds::of(&[CrossSell, Upsell])) }).offers
+    };
+    assert_eq!(asked_by(Some(0))[0].item, ItemId(3), "the case");
+    let first = asked_by(Some(1))[0];
+    assert_eq!((first.kind, first.anchor), (Upsell, Some(ItemId(0))), "the dearer phone");
+    // A segment without rows is answered as everyone, and so is whoever has no segment.
+    let as_said = |offers: Vec<Offer>| offers.iter().map(|o| (o.item, o.kind, o.p, o.value)).collect::<Vec<_>>();
+    assert_eq!(as_said(asked_by(Some(2))), as_said(asked_by(None)));
+    // What goes with the basket is the same for all: it follows the customer's own past.
+    let adds = |segment| shop.ask(&OffersQuery { segment, ..asked(&[ItemId(0)], CrossSell) }).of(CrossSell);
+    assert_eq!([adds(Some(0)), adds(Some(1)), adds(Some(2))], [adds(None), adds(None), adds(None)]);
+}
+
+#[test]
+fn concept_19_offers_fall_away_where_they_do_not_convert() {
+    let mut shop = phones();
+    shop.policy.min_relevance = 0.1;
+    let mut calibration = OfferCalibration::default();
+    calibration.timing.of_mut(AddOn).set(Touchpoint::Checkout, -2.0);
+    calibration.timing.of_mut(AddOn).set(Touchpoint::Cart, 1.0);
+    let (bytes, mut settings) = shop.bytes();
+    settings.offers = Some(OffersSettings { calibration });
+    let container = Container::from_bytes("by hand", &bytes).unwrap();
+    let scorer = Scorer::in_memory(container, settings, shop.clock, Time(NOW.0 - 1)).unwrap();
+    let p_at = |touchpoint| {
+        let query = OffersQuery { touchpoint, time: NOW, ..asked(&[ItemId(0)], AddOn) };
+        scorer.offers(&query, &mut scorer.offers_scratch()).unwrap().offers.first().and_then(|offer| offer.p)
+    };
+    // P(insurance) = 1 in 5: odds of 1 to 4, times e at the cart.
+    assert_eq!((p_at(None), p_at(Some(Touchpoint::Product))), (Some(0.2), Some(0.2)));
+    let e = std::f64::consts::E;
+    assert!((p_at(Some(Touchpoint::Cart)).unwrap() - e / (4.0 + e)).abs() < 1e-9);
+    assert_eq!(p_at(Some(Touchpoint::Checkout)), None, "1 in 30 is below the floor");
 }
 
 #[test]

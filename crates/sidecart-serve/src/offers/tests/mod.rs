@@ -2,6 +2,7 @@
 
 mod concepts;
 mod damage;
+mod frontier;
 mod optimum;
 mod properties;
 mod shops;
