@@ -61,6 +61,8 @@ pub const POSTING_BASKETS: &str = "postings.baskets";
 pub const LADDER_NAMES: &str = "upsell.ladders.names";
 /// By ladder: number of tiers, 1 = given by the shop, label, 1 = used, u32 `[n_ladders, 4]`.
 pub const LADDER_FACTS: &str = "upsell.ladders.facts";
+/// Ladders of which several items are often bought at once, u32, rising; absent in older versions.
+pub const LADDER_SEVERAL: &str = "upsell.ladders.several";
 /// By ladder: baskets with two tiers over those that chance explains, 0 = unknown, f32 `[n_ladders]`.
 pub const LADDER_SIDE_BY_SIDE: &str = "upsell.ladders.side_by_side";
 /// By tier: natural logarithm of the centre price, f32 `[n_tiers]`.

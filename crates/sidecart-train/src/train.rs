@@ -102,7 +102,7 @@ pub fn train_with(
                 // Without enough cases anywhere there is nothing to put into the artifact.
                 ranked = Some(fitted).filter(|(model, _)| model.situations.iter().any(Option::is_some));
             }
-            let probabilities = probability::fit(&fold.scorer, &fold.split, ledger, &fold.cases.newest, seed)?;
+            let probabilities = probability::fit(&fold.scorer, &fold.split, ledger, &fold.cases.unlearned, seed)?;
             (Some(tuning), ranked, probabilities)
         }
         None => {

@@ -377,6 +377,12 @@ pub const REFERENCE: &[Key] = &[
         "> 0 baskets",
         "baskets with two tiers that chance must explain before that is judged",
     ),
+    key(
+        "upsell.ladders.max_several",
+        "0.1",
+        "0 to 1",
+        "where a greater share of a found ladder's baskets holds several of its items, another may be added",
+    ),
     key("upsell.trees.max_trees", "300", "1 to 10000", "most trees"),
     key("upsell.trees.max_leaves", "31", "2 to 32", "most leaves of a tree"),
     key("upsell.trees.max_bins", "255", "2 to 255", "most bins that the values of a feature are put into"),
@@ -456,7 +462,7 @@ pub const REFERENCE: &[Key] = &[
     ),
     key(
         "policy.max_price_ratio.cross_sell",
-        "5.0",
+        "10.0",
         "0.01 to 1000",
         "shelf price of something to add over the dearest item of basket and context",
     ),

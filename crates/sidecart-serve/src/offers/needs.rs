@@ -7,7 +7,7 @@ use crate::model::Model;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Need {
     item: ItemId,
-    /// Its ladder, where the tiers replace each other, or [`NO_GROUP`].
+    /// Its ladder, where one item of it is enough, or [`NO_GROUP`].
     ladder: u32,
     has_substitutes: bool,
 }
@@ -16,7 +16,8 @@ impl Need {
     pub(crate) fn of(model: &Model, item: ItemId) -> Self {
         let ladder = model.upsell().and_then(|upsell| {
             let ladder = upsell.ladders.row(upsell.ladders.row_of(item)?).ladder;
-            upsell.ladders.ladder(ladder).used.then_some(ladder)
+            let info = upsell.ladders.ladder(ladder);
+            (info.used && info.one_is_enough).then_some(ladder)
         });
         Self { item, ladder: ladder.unwrap_or(NO_GROUP), has_substitutes: !model.substitutes(item).0.is_empty() }
     }

@@ -1,6 +1,7 @@
 use sidecart_core::ItemId;
 
 use crate::model::Model;
+use crate::upsell::LadderInfo;
 
 /// How an item stands to another one. Directed: a case completes a phone, not the other way round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,19 +56,24 @@ impl<'m> Relations<'m> {
         if self.is_add_on(item, other) {
             return Some(Relation::AddOn);
         }
+        if ladder_mates(self.model, item, other).is_some() && self.is_upgrade(item, other) {
+            return Some(Relation::Upgrade);
+        }
         if self.replaces(item, other) {
-            return Some(if self.is_upgrade(item, other) { Relation::Upgrade } else { Relation::Substitute });
+            return Some(Relation::Substitute);
         }
         self.model.associations(other).any(|a| a.item == item).then_some(Relation::Complement)
     }
 
     /// Whether one of two different items will do: they stand on one ladder, or were learned to be
-    /// [substitutes](Model::substitutes). Ladders whose tiers are bought side by side say nothing.
+    /// [substitutes](Model::substitutes). Ladders whose tiers are bought side by side say nothing, nor
+    /// do those of which several items are often in one basket.
     #[must_use]
     pub fn replaces(&self, item: ItemId, other: ItemId) -> bool {
         // Lists are cut short, so that either may lack the other.
         let is_learned = |a: ItemId, b: ItemId| self.model.substitutes(a).0.contains(&b.0);
-        item != other && (ladder_mates(self.model, item, other) || is_learned(item, other) || is_learned(other, item))
+        let one_is_enough = || ladder_mates(self.model, item, other).is_some_and(|ladder| ladder.one_is_enough);
+        item != other && (one_is_enough() || is_learned(item, other) || is_learned(other, item))
     }
 
     /// Whether an item is in a higher tier than another one of its ladder, and dearer where both
@@ -104,10 +110,10 @@ impl<'m> Relations<'m> {
     }
 }
 
-/// Whether two items stand on one ladder whose tiers replace each other.
-fn ladder_mates(model: &Model, item: ItemId, other: ItemId) -> bool {
-    let Some(ladders) = model.upsell().map(|upsell| &upsell.ladders) else { return false };
-    let Some((a, b)) = ladders.row_of(item).zip(ladders.row_of(other)) else { return false };
+/// The ladder on which two items stand, where its tiers replace each other.
+fn ladder_mates(model: &Model, item: ItemId, other: ItemId) -> Option<&LadderInfo> {
+    let ladders = &model.upsell()?.ladders;
+    let (a, b) = ladders.row_of(item).zip(ladders.row_of(other))?;
     let ladder = ladders.row(a).ladder;
-    ladder == ladders.row(b).ladder && ladders.ladder(ladder).used
+    (ladder == ladders.row(b).ladder).then(|| ladders.ladder(ladder)).filter(|ladder| ladder.used)
 }

@@ -39,6 +39,9 @@ pub struct LadderInfo {
     pub label: super::Label,
     /// False for a flagged ladder: its tiers are bought side by side, so nothing of it is offered.
     pub used: bool,
+    /// Whether a basket with one of its items has no need of another; false where several are often
+    /// bought at once, such as flavours.
+    pub one_is_enough: bool,
     /// Times as many baskets with two tiers as chance explains; `None` where too few to say.
     pub side_by_side: Option<f32>,
     /// Natural logarithms of the tiers' centre prices, rising; 0 where prices are unknown.
@@ -260,6 +263,7 @@ pub(crate) mod tests {
                 given: false,
                 label: Label::Repeat,
                 used: true,
+                one_is_enough: true,
                 side_by_side: None,
                 log_centres,
             });

@@ -48,6 +48,10 @@ impl UpsellModel {
         writer.add_owned(names::LADDER_FACTS, facts, &[n_ladders, 4])?;
         let side: Vec<f32> = ladders.ladders().iter().map(|l| l.side_by_side.unwrap_or(0.0)).collect();
         writer.add_owned(names::LADDER_SIDE_BY_SIDE, side, &[n_ladders])?;
+        let several = (0u32..).zip(ladders.ladders()).filter(|(_, l)| !l.one_is_enough).map(|(at, _)| at);
+        let several: Vec<u32> = several.collect();
+        let n_several = several.len();
+        writer.add_owned(names::LADDER_SEVERAL, several, &[n_several])?;
         let centres: Vec<f32> = ladders.ladders().iter().flat_map(|l| &l.log_centres).copied().collect();
         writer.add_owned(names::TIER_CENTRES, centres, &[ladders.n_tiers()])?;
         let rows = ladders.rows();
@@ -276,12 +280,22 @@ fn read_ladders(container: &Container, n_items: usize) -> Result<LadderTable> {
             given: given == 1,
             label,
             used: used == 1,
+            one_is_enough: true,
             side_by_side: Some(side[at]).filter(|&ratio| ratio > 0.0),
             log_centres: log_centres.to_vec(),
         });
     }
     if !left.is_empty() {
         return Err(broken(names::TIER_CENTRES)(format!("{} tiers, too many", centres.len())));
+    }
+    // Absent in older versions.
+    if container.contains(names::LADDER_SEVERAL) {
+        for ladder in vector::<u32>(container, names::LADDER_SEVERAL)? {
+            let Some(info) = infos.get_mut(ladder as usize) else {
+                return Err(broken(names::LADDER_SEVERAL)(format!("ladder {ladder} of {}", infos.len())));
+            };
+            info.one_is_enough = false;
+        }
     }
     let facts = rows_of::<u32, 5>(container, names::LADDER_ROWS)?;
     let money = rows_of::<i64, 2>(container, names::LADDER_MONEY)?;

@@ -67,6 +67,11 @@ pub struct Ladder {
     pub side_by_side: Option<SideBySide>,
     /// False for a computed ladder whose tiers are bought side by side.
     pub usable: bool,
+    /// Baskets with an item of it, and with two or more different ones.
+    pub baskets: (u32, u32),
+    /// Whether one item of it is enough for most baskets, so that another one is none to add. A given
+    /// ladder says so by itself.
+    pub one_is_enough: bool,
 }
 
 /// One step of a ladder.
@@ -96,6 +101,9 @@ pub struct SideBySide {
     /// The first over the second.
     pub ratio: f64,
 }
+
+/// Baskets of one item that stand against saying that a ladder is bought several at once.
+const SEVERAL_PRIOR: f64 = 20.0;
 
 /// A ladder before it is numbered.
 struct Draft {
@@ -167,7 +175,15 @@ pub fn find(ledger: &Ledger, catalogue: &Catalogue, params: &LadderParams) -> Re
             tier.n_items += 1;
             tier.n_lines += prices.n_lines[item as usize];
         }
-        found.ladders.push(Ladder { name: draft.name, given: draft.given, tiers, side_by_side: None, usable: true });
+        found.ladders.push(Ladder {
+            name: draft.name,
+            given: draft.given,
+            tiers,
+            side_by_side: None,
+            usable: true,
+            baskets: (0, 0),
+            one_is_enough: true,
+        });
     }
     found.item_price = prices.usual;
 
@@ -179,6 +195,12 @@ pub fn find(ledger: &Ledger, catalogue: &Catalogue, params: &LadderParams) -> Re
             ladder.side_by_side = Some(SideBySide { n_baskets: together.n_baskets as u32, expected, ratio });
             ladder.usable = ladder.given || ratio <= params.max_side_by_side;
         }
+    }
+    let baskets = substitution::baskets(ledger.baskets(), &found.item_ladder, found.ladders.len());
+    for (ladder, (n_any, n_several)) in found.ladders.iter_mut().zip(baskets) {
+        let share = f64::from(n_several) / (f64::from(n_any) + SEVERAL_PRIOR);
+        ladder.baskets = (n_any, n_several);
+        ladder.one_is_enough = ladder.given || share <= params.max_several;
     }
     Ok(found)
 }

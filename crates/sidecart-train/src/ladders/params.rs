@@ -19,11 +19,21 @@ pub struct LadderParams {
     /// Baskets with two tiers that chance must explain before anything is said about a ladder.
     /// Default 10, above 0.
     pub min_side_by_side: f64,
+    /// Where a greater share of a computed ladder's baskets holds several different items of it, such
+    /// as flavours, another one may be added to a basket. Default 0.1, range 0 to 1.
+    pub max_several: f64,
 }
 
 impl Default for LadderParams {
     fn default() -> Self {
-        Self { tier_step: 1.25, size_step: 1.35, min_item_lines: 10, max_side_by_side: 1.1, min_side_by_side: 10.0 }
+        Self {
+            tier_step: 1.25,
+            size_step: 1.35,
+            min_item_lines: 10,
+            max_side_by_side: 1.1,
+            min_side_by_side: 10.0,
+            max_several: 0.1,
+        }
     }
 }
 
@@ -47,7 +57,9 @@ impl LadderParams {
             ratio,
         )?;
         let least = self.min_side_by_side;
-        ParameterError::require(least > 0.0 && least.is_finite(), "min_side_by_side", "a number above 0", least)
+        ParameterError::require(least > 0.0 && least.is_finite(), "min_side_by_side", "a number above 0", least)?;
+        let share = self.max_several;
+        ParameterError::require((0.0..=1.0).contains(&share), "max_several", "a share from 0 to 1", share)
     }
 }
 
@@ -66,6 +78,7 @@ mod tests {
             (LadderParams { min_item_lines: 0, ..good.clone() }, "min_item_lines"),
             (LadderParams { max_side_by_side: 0.5, ..good.clone() }, "max_side_by_side"),
             (LadderParams { min_side_by_side: 0.0, ..good.clone() }, "min_side_by_side"),
+            (LadderParams { max_several: 1.5, ..good.clone() }, "max_several"),
         ] {
             assert_eq!(wrong.check().unwrap_err().name, name);
         }

@@ -1,6 +1,7 @@
 //! Whether the tiers of a ladder are bought instead of each other or side by side.
 
 use rayon::prelude::*;
+use sidecart_core::Baskets;
 use sidecart_data::Ledger;
 
 use super::MAX_TIERS;
@@ -76,6 +77,37 @@ pub(super) fn together(ledger: &Ledger, item_ladder: &[u32], item_tier: &[u8], n
         })
 }
 
+/// For every ladder the baskets with an item of it, and with two or more different ones; of anyone.
+pub(super) fn baskets(all: &Baskets, item_ladder: &[u32], n_ladders: usize) -> Vec<(u32, u32)> {
+    let nothing = || vec![(0u32, 0u32); n_ladders];
+    (0..all.len())
+        .into_par_iter()
+        .with_min_len(4_096)
+        .fold(
+            || (nothing(), Vec::new()),
+            |(mut sums, mut own): (Vec<(u32, u32)>, Vec<u32>), basket| {
+                own.clear();
+                let ladders = all.get(basket).iter().map(|item| item_ladder[item.index()]);
+                own.extend(ladders.filter(|&ladder| ladder != NONE));
+                own.sort_unstable();
+                for same in own.chunk_by(|a, b| a == b) {
+                    let sum = &mut sums[same[0] as usize];
+                    sum.0 += 1;
+                    sum.1 += u32::from(same.len() > 1);
+                }
+                (sums, own)
+            },
+        )
+        .map(|(sums, _)| sums)
+        .reduce(nothing, |mut sums, others| {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                sum.0 += other.0;
+                sum.1 += other.1;
+            }
+            sums
+        })
+}
+
 /// Adds one customer's lines of one ladder, in the order of their baskets.
 fn add(own: &[Place], sum: &mut Together) {
     let mut n_tier = [0u32; MAX_TIERS];
@@ -102,7 +134,7 @@ fn add(own: &[Place], sum: &mut Together) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use sidecart_core::Rng;
+    use sidecart_core::{ItemId, Rng};
 
     use super::*;
 
@@ -115,6 +147,16 @@ mod tests {
     fn mixed(places: &[Place]) -> u64 {
         let baskets = places.chunk_by(|a, b| a.basket == b.basket);
         baskets.filter(|basket| basket.iter().any(|p| p.tier != basket[0].tier)).count() as u64
+    }
+
+    #[test]
+    fn baskets_with_several_are_counted_once() {
+        let mut all = Baskets::default();
+        for items in [&[0, 1, 2][..], &[0, 3], &[1], &[4], &[0, 1, 3, 4]] {
+            all.push(items.iter().map(|&item| ItemId(item)));
+        }
+        // Items 0 and 1 on ladder 0, items 2 and 3 on ladder 1, item 4 on none.
+        assert_eq!(baskets(&all, &[0, 0, 1, 1, NONE], 2), [(4, 2), (3, 0)]);
     }
 
     #[test]

@@ -112,11 +112,16 @@ fn pairs_bought_side_by_side_are_flagged() {
         let beside = ladder.side_by_side.unwrap();
         assert!(beside.ratio > 1.1 && !ladder.usable, "{}: {beside:?}", ladder.name);
         assert!((beside.ratio - f64::from(beside.n_baskets) / beside.expected).abs() < 1e-12);
+        // Two different items of a pair are one basket in five of those that hold any.
+        let (n_any, n_several) = ladder.baskets;
+        assert!(10 * n_several > n_any && n_several < n_any && !ladder.one_is_enough, "{:?}", ladder.baskets);
     }
+    let params = LadderParams { max_several: 1.0, ..params };
+    assert!(find(ledger, &computed, &params).unwrap().ladders.iter().all(|ladder| ladder.one_is_enough));
     // The shop's word stands, and the finding is told.
     table.ladder = Some(Labels::from_texts("ladder", &labels));
     let found = find(ledger, &Catalogue { table, ..catalogue.clone() }, &params).unwrap();
-    assert!(found.ladders.iter().all(|ladder| ladder.given && ladder.usable));
+    assert!(found.ladders.iter().all(|ladder| ladder.given && ladder.usable && ladder.one_is_enough));
     assert!(found.ladders.iter().all(|ladder| ladder.side_by_side.unwrap().ratio > 1.1));
 }
 

@@ -41,9 +41,10 @@ pub struct RankingCases {
     pub train: Vec<RankingCase>,
     /// To stop and compare on.
     pub valid: Vec<RankingCase>,
-    /// Positions in the ledger of the held-out baskets from the oldest of `valid` on: no ranker
-    /// that is compared has learned from them.
-    pub newest: Vec<usize>,
+    /// Positions in the ledger of the held-out baskets that no ranker that is compared has learned
+    /// from, rising: those from the oldest of `valid` on, and older ones that were too many to learn
+    /// from.
+    pub unlearned: Vec<usize>,
 }
 
 const BASKET_STREAM: u64 = 0x6261_736b_6574;
@@ -62,7 +63,7 @@ impl RankingCases {
         let key = |basket: usize| mix64(mix64(ledger.basket_keys()[basket] as u64) ^ seed ^ BASKET_STREAM);
         let mut held: Vec<usize> = split.baskets.clone();
         held.sort_unstable_by_key(|&basket| (key(basket), basket));
-        held.truncate(params.max_baskets as usize);
+        let mut unlearned = held.split_off(held.len().min(params.max_baskets as usize));
         // Newer baskets last; where there is no time the hash decides.
         held.sort_unstable_by_key(|&basket| (ledger.basket_times()[basket], key(basket), basket));
         let n_train = held.len() - (held.len() as f64 * params.validation_share) as usize;
@@ -71,9 +72,10 @@ impl RankingCases {
         // At that time itself some are learned from; later none, whether they are cases or not.
         let at_once = held[n_train..].iter().copied().filter(|basket| time(basket) == since);
         let later = split.baskets.iter().copied().filter(|basket| time(basket) > since);
-        let mut newest: Vec<usize> = at_once.chain(later).collect();
-        newest.sort_unstable();
-        let mut cases = Self { newest, ..Self::default() };
+        unlearned.extend(at_once.chain(later));
+        unlearned.sort_unstable();
+        unlearned.dedup();
+        let mut cases = Self { unlearned, ..Self::default() };
         for (at, &basket) in held.iter().enumerate() {
             let known = |item: &&ItemId| known_items[item.index()] >= min_item_baskets;
             let items: Vec<ItemId> = ledger.baskets().get(basket).iter().filter(known).copied().collect();

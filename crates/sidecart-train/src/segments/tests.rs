@@ -63,6 +63,8 @@ fn given_ladders(catalogue: &Catalogue) -> Ladders {
                 tiers: levels.iter().map(|_| tier()).collect(),
                 side_by_side: None,
                 usable: true,
+                baskets: (0, 0),
+                one_is_enough: true,
             })
             .collect(),
     }

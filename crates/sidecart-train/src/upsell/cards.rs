@@ -134,6 +134,7 @@ mod tests {
             given: false,
             label: Label::Repeat,
             used: true,
+            one_is_enough: true,
             side_by_side: None,
             log_centres: vec![0.0, 0.7, 1.1],
         };

@@ -53,6 +53,7 @@ pub fn ladder_table(ladders: &Ladders, catalogue: &Catalogue) -> Result<LadderTa
             given: ladder.given,
             label: Label::TierShare,
             used: ladder.usable,
+            one_is_enough: ladder.one_is_enough,
             side_by_side: ladder.side_by_side.map(|s| s.ratio as f32),
             log_centres: ladder
                 .tiers

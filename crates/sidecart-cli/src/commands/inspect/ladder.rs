@@ -202,6 +202,11 @@ fn as_text(scorer: &Scorer, upsell: &UpsellModel, number: u32) -> Result<String>
         Some(why) => text.push_str(&format!("not used, nothing of it is offered: {why}\n")),
         None => text.push_str("used for offers\n"),
     }
+    text.push_str(if ladder.one_is_enough {
+        "one item of it is enough: beside it no other is offered to add\n"
+    } else {
+        "several items of it are often in one basket: beside one another may be added\n"
+    });
     let tiers = tiers(upsell, number);
     let top = tiers.len();
     let name = |&item: &ItemId| scorer.model().label(item);
@@ -244,6 +249,7 @@ fn facts(ladder: &LadderInfo, number: u32) -> Value {
     json!({
         "ladder": number, "name": ladder.name, "tiers": ladder.log_centres.len(), "label": ladder.label,
         "given": ladder.given, "side_by_side": ladder.side_by_side, "used": ladder.used,
+        "one_is_enough": ladder.one_is_enough,
     })
 }
 
@@ -290,6 +296,7 @@ mod tests {
             given: false,
             label,
             used,
+            one_is_enough: true,
             side_by_side: (!used).then_some(2.25),
             log_centres: vec![0.0, 0.7],
         };

@@ -9,7 +9,7 @@ pub struct PriceRatios {
     /// Shelf price of a dearer version over that of the item it replaces. Default 3, range 1 to 1000.
     pub upsell: f64,
     /// Shelf price of something to add, or of an add-on, over that of the dearest item of
-    /// the basket and of `context`. Default 5, range 0.01 to 1000.
+    /// the basket and of `context`. Default 10, range 0.01 to 1000.
     pub cross_sell: f64,
     /// What an offer of any kind adds to the basket over the basket's total. Default none, range 0.01
     /// to 1000.
@@ -19,7 +19,7 @@ pub struct PriceRatios {
 
 impl Default for PriceRatios {
     fn default() -> Self {
-        Self { upsell: 3.0, cross_sell: 5.0, basket: None }
+        Self { upsell: 3.0, cross_sell: 10.0, basket: None }
     }
 }
 

@@ -59,6 +59,27 @@ fn concept_01_what_is_bought_instead_is_no_complement() {
 }
 
 #[test]
+fn concept_01_flavours_go_together_and_versions_do_not() {
+    // Three yoghurts at two prices, near each other.
+    let mut shop = Shop::new(&[100, 110, 180]).near(0, 1, 0.9).near(0, 2, 0.8);
+    shop.ladders = vec![vec![(vec![0, 1], 0.3), (vec![2], 0.0)]];
+    let one = basket(&[0]);
+    let answer = shop.ask(&asked(&one, CrossSell));
+    assert_eq!(
+        (answer.offers.len(), answer.rule(1), answer.rule(2)),
+        (0, Some(Rule::Substitute), Some(Rule::Substitute))
+    );
+    shop.several = vec![0];
+    assert_eq!(shop.ask(&asked(&one, CrossSell)).of(CrossSell), [1, 2]);
+    // To go up from one is another question.
+    assert_eq!(shop.ask(&asked(&one, Upsell)).of(Upsell), [2]);
+    let scorer = shop.scorer();
+    let relations = Relations::of(scorer.model());
+    assert_eq!(relations.between(ItemId(2), ItemId(0)), Some(Relation::Upgrade));
+    assert_eq!(relations.between(ItemId(1), ItemId(0)), None);
+}
+
+#[test]
 fn concept_03_an_upsell_is_a_dearer_version_of_the_same() {
     let shop = phones();
     let answer = shop.ask(&asked(&basket(&[0]), Upsell));
@@ -150,8 +171,8 @@ fn concept_07_relevance_comes_before_everything() {
 
 #[test]
 fn concept_08_a_pushy_offer_is_left_out() {
-    // By default what costs more than five times the dearest basket item is too much.
-    let bedroom = Shop::new(&[4_000, 2_000, 25_000, 20_000]).near(0, 1, 0.4).near(0, 2, 0.9).near(0, 3, 0.8);
+    // By default what costs more than ten times the dearest basket item is too much.
+    let bedroom = Shop::new(&[4_000, 2_000, 45_000, 39_000]).near(0, 1, 0.4).near(0, 2, 0.9).near(0, 3, 0.8);
     let answer = bedroom.ask(&asked(&basket(&[0]), CrossSell));
     assert_eq!((answer.of(CrossSell), answer.rule(2)), (vec![3, 1], Some(Rule::PriceRatio)), "a whole bed for a sheet");
     let mut shop = phones();

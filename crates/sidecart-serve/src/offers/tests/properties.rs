@@ -101,6 +101,7 @@ fn case(seed: u64) -> Case {
         // Items 0 to 3 in three tiers.
         let rate = |rng: &mut Rng| 0.5 * rng.unit() as f32;
         shop.ladders.push(vec![(vec![0], rate(&mut rng)), (vec![1, 2], rate(&mut rng)), (vec![3], 0.0)]);
+        shop.several = (0..u32::from(rng.chance(0.2))).collect();
     }
     for _ in 0..rng.below(4) {
         let item = 6 + rng.below(4) as u32;

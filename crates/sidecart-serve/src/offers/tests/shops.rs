@@ -49,6 +49,8 @@ pub(super) struct Shop {
     pub(super) attributes: Vec<(&'static str, Vec<Option<&'static str>>)>,
     /// Tiers of each ladder, cheapest first, with the probability of an upgrade from each.
     pub(super) ladders: Vec<Vec<(Vec<u32>, f32)>>,
+    /// Ladders of which several items are often bought at once.
+    pub(super) several: Vec<u32>,
     pub(super) segments: Vec<&'static str>,
     /// By segment, ladder and tier: a rate of the segment's own.
     pub(super) segment_rates: Vec<(u16, u32, f32)>,
@@ -77,6 +79,7 @@ impl Shop {
             hosts: Vec::new(),
             attributes: Vec::new(),
             ladders: Vec::new(),
+            several: Vec::new(),
             segments: Vec::new(),
             segment_rates: Vec::new(),
             clock: Clock::Calendar,
@@ -134,6 +137,7 @@ impl Shop {
                 given: true,
                 label: Label::Replacement,
                 used: true,
+                one_is_enough: !self.several.contains(&ladder),
                 side_by_side: None,
                 log_centres: vec![0.0; levels.len()],
             });
