@@ -1,6 +1,9 @@
-use sidecart_core::{History, Money};
+use sidecart_core::{History, ItemId, Money};
 
 use super::{LadderTable, Periods};
+
+/// Words of 64 items that may stand on a ladder, by the low bits of their numbers.
+const HELD_WORDS: usize = 16;
 
 /// A customer's main item of one ladder in one period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +97,13 @@ impl LadderPast {
     pub fn read(&mut self, history: &History, ladders: &LadderTable, periods: Periods, ladder: u32, before: i32) {
         self.lines.clear();
         let rows = ladders.rows_of(ladder);
+        // Most lines are of other ladders, which is seen without a look into the large table of rows.
+        let mut may_hold = [0u64; HELD_WORDS];
+        let bit_of = |item: ItemId| (item.index() / 64 % HELD_WORDS, item.0 % 64);
+        for row in rows.clone() {
+            let (word, bit) = bit_of(ladders.row(row).item);
+            may_hold[word] |= 1 << bit;
+        }
         for at in 0..history.len() {
             let basket = history.get(at);
             let period = periods.of(basket.time);
@@ -101,6 +111,10 @@ impl LadderPast {
                 break;
             }
             for (item, paid) in basket.lines() {
+                let (word, bit) = bit_of(item);
+                if may_hold[word] >> bit & 1 == 0 {
+                    continue;
+                }
                 if let Some(row) = ladders.row_of(item).filter(|row| rows.contains(row)) {
                     self.lines.push(PastLine { period, row, paid });
                 }
@@ -174,7 +188,7 @@ mod tests {
     use super::super::ladders::tests::table;
     use super::*;
     use proptest::prelude::*;
-    use sidecart_core::{Clock, ItemId, Time};
+    use sidecart_core::{Clock, Time};
 
     fn records(rows: &[u32]) -> Vec<Record> {
         (0..).zip(rows).map(|(period, &row)| Record { period, row }).collect()
