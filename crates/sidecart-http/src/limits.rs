@@ -76,6 +76,9 @@ pub const QUEUE_TIME: Duration = Duration::from_millis(20);
 /// Turns for each request that is sent away under too much load. A refusal costs about a third of a
 /// small answer, so refusals take some 2 % of the time.
 pub const TURNS_PER_REFUSAL: u32 = 16;
+/// Steps of requests between two looks at what has arrived. With the runtime's own 61 the line runs
+/// out of fresh requests between the looks, and answers of several times the age go out instead.
+pub const STEPS_BETWEEN_LOOKS: u32 = 8;
 /// Where even the newest in line has waited for so many times [`QUEUE_TIME`], hardly anyone waits for
 /// an answer still, and many are sent away with each turn.
 pub const LATE_TIMES: u32 = 2;

@@ -177,6 +177,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 /// As [`Server::bind`]; [`Error::Start`] when the runtime cannot be started.
 pub fn run_until_signal(settings: Settings, ready: impl FnOnce(&Server)) -> Result<Stopped> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .event_interval(crate::limits::STEPS_BETWEEN_LOOKS)
         .enable_all()
         .build()
         .map_err(|source| Error::Start { what: "the threads that answer", source })?;

@@ -81,17 +81,26 @@ pub(crate) fn quantile(answers: &[Took], share: f64) -> Duration {
     times.get(at).copied().unwrap_or_default()
 }
 
+/// The 99th percentile of each tenth of a second of a phase, by when requests were due.
+pub(crate) fn tenths(seen: &Seen) -> Vec<Duration> {
+    let mut windows = vec![Vec::new(); (seen.time.as_millis() / TENTH.as_millis()) as usize];
+    seen.good.iter().for_each(|answer| windows[place(seen, answer)].push(*answer));
+    windows.iter().map(|answers| quantile(answers, 0.99)).collect()
+}
+
 /// How long after its beginning a phase was back at `normal`: the end of the last tenth of a second
-/// in which the 99th percentile was above it, or a request was refused or not sent.
+/// whose 99th percentile was above it, or in which a request was refused or not sent.
 pub(crate) fn recovery(seen: &Seen, normal: Duration) -> Duration {
-    let window = Duration::from_millis(100);
-    let n = (seen.time.as_millis() / window.as_millis()) as usize;
-    let place = |answer: &Took| ((answer.due.as_millis() / window.as_millis()) as usize).min(n - 1);
-    let mut windows = vec![Vec::new(); n];
-    seen.good.iter().for_each(|answer| windows[place(answer)].push(*answer));
-    let refused = seen.shed.iter().map(place).max();
-    let slow = (0..n).rfind(|&at| quantile(&windows[at], 0.99) > normal);
-    refused.max(slow).map_or(Duration::ZERO, |at| window * (at as u32 + 1))
+    let refused = seen.shed.iter().map(|answer| place(seen, answer)).max();
+    let slow = tenths(seen).iter().rposition(|&took| took > normal);
+    refused.max(slow).map_or(Duration::ZERO, |at| TENTH * (at as u32 + 1))
+}
+
+const TENTH: Duration = Duration::from_millis(100);
+
+fn place(seen: &Seen, answer: &Took) -> usize {
+    let n = (seen.time.as_millis() / TENTH.as_millis()) as usize;
+    ((answer.due.as_millis() / TENTH.as_millis()) as usize).min(n - 1)
 }
 
 /// A request under way.

@@ -47,6 +47,7 @@ impl Running {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
+                .event_interval(sidecart_http::limits::STEPS_BETWEEN_LOOKS)
                 .worker_threads(n_threads)
                 .thread_name(THREADS)
                 .enable_all()
