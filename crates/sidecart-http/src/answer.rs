@@ -202,10 +202,7 @@ fn write_answer(
         out.end_object();
     }
     out.end_list();
-    out.field("unknown_items").begin_list();
-    let basket = value.list("items");
-    work.unknown.iter().filter_map(|&position| basket[position].id()).for_each(|id| out.id(id));
-    out.end_list();
+    write_unknown_items(value, &work.unknown, out);
     match found.stand_in(found.fallback_from).filter(|_| found.fallback_from < found.offers.len() && !held_out) {
         Some(by) => {
             out.field("fallback").begin_object();
@@ -215,6 +212,20 @@ fn write_answer(
         }
         None => out.field("fallback").null(),
     }
+    write_end(&asked, held_out, out);
+    Ok(())
+}
+
+/// The basket items that the model does not know, as they were given.
+pub(crate) fn write_unknown_items(value: &Value<'_>, unknown: &[usize], out: &mut Writer) {
+    out.field("unknown_items").begin_list();
+    let basket = value.list("items");
+    unknown.iter().filter_map(|&position| basket[position].id()).for_each(|id| out.id(id));
+    out.end_list();
+}
+
+/// What every answer ends with.
+pub(crate) fn write_end(asked: &Asked<'_>, held_out: bool, out: &mut Writer) {
     if held_out {
         out.field("held_out").flag(true);
     }
@@ -224,11 +235,10 @@ fn write_answer(
         out.end_list();
     }
     out.end_object();
-    Ok(())
 }
 
 /// What the scorer refuses beyond what was checked is a part it lacks, or damage.
-fn refused(error: sidecart_serve::Error, using: Source, at: &Location<'_>) -> Problem {
+pub(crate) fn refused(error: sidecart_serve::Error, using: Source, at: &Location<'_>) -> Problem {
     match error {
         sidecart_serve::Error::NoSuchPart { available, .. } => Location::Field(at, "using")
             .problem(Code::NO_SUCH_PART, format!("this model has no {using}; it has: {available}")),

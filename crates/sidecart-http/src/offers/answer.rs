@@ -2,14 +2,14 @@ use sidecart_serve::offers::{OffersQuery, OffersScratch, Touchpoint};
 
 use super::exposures::Shown;
 use super::read::SlateAsked;
-use super::threshold::write_fillings;
+use super::threshold::{read_threshold, write_fillings};
 use super::write::write_offers;
-use crate::answer::isolated;
+use crate::answer::{isolated, refused, write_end, write_unknown_items};
 use crate::app::App;
 use crate::json::{Location, Value, Writer};
 use crate::metrics::add;
 use crate::models::{LiveVersion, Work};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::Asked;
 
 /// Answers a checked question with one version and writes the answer.
@@ -54,20 +54,15 @@ fn write_slate(
         session: Some(slate_asked.session.at()),
         ..OffersQuery::default()
     };
-    let slate = live.scorer.offers(&query, work_offers(live, &mut work.offers)).map_err(|error| match error {
-        sidecart_serve::Error::NoSuchPart { what, available } => {
-            Problem::new(Code::NO_SUCH_PART, format!("this model has no {what}; it has: {available}"))
-        }
-        _ => Problem::new(Code::INTERNAL, "the question could not be answered"),
-    })?;
+    let threshold = value.get("threshold").map(read_threshold).transpose()?;
+    let slate = live.scorer.offers(&query, work_offers(live, &mut work.offers));
+    let slate = slate.map_err(|error| refused(error, asked.using, &Location::Body))?;
     let held_out = app.exposures.is_some() && app.hold_out.holds_out(asked.customer, request_id);
-    if let Some(exposures) = &app.exposures {
+    let exposures = app.exposures.as_ref().map(|log| {
         let shown = Shown { app, live, query: &query, customer: asked.customer, request_id, held_out };
-        exposures.log((1..).zip(slate.offers).map(|(position, offer)| shown.record(position, offer)).collect());
-    }
-    add(&app.metrics.offers, slate.offers.len());
-    add(&app.metrics.held_out, usize::from(held_out));
-    add(&app.metrics.unreadable_customers, usize::from(asked.is_unreadable));
+        (log, (1..).zip(slate.offers).map(|(position, offer)| shown.record(position, offer)).collect())
+    });
+    let n_offers = slate.offers.len();
 
     out.begin_object();
     out.field("request_id").text(request_id);
@@ -78,22 +73,18 @@ fn write_slate(
         let shown = slate.offers.iter().filter(|_| !held_out).map(|offer| offer.item);
         out.field("session").text(&slate_asked.session.next_token(live, shown, keys));
     }
-    if let Some(threshold) = value.get("threshold").filter(|_| !held_out) {
+    if let Some(threshold) = threshold.filter(|_| !held_out) {
         write_fillings(live, &query, (threshold, asked.explain), work_offers(live, &mut work.offers), out)?;
     }
-    out.field("unknown_items").begin_list();
-    let basket = value.list("items");
-    work.unknown.iter().filter_map(|&position| basket[position].id()).for_each(|id| out.id(id));
-    out.end_list();
-    if held_out {
-        out.field("held_out").flag(true);
+    write_unknown_items(value, &work.unknown, out);
+    write_end(&asked, held_out, out);
+    // Only what is answered was shown.
+    if let Some((log, records)) = exposures {
+        log.log(records);
     }
-    if !asked.notes.is_empty() {
-        out.field("notes").begin_list();
-        asked.notes.iter().for_each(|note| out.text(note));
-        out.end_list();
-    }
-    out.end_object();
+    add(&app.metrics.offers, n_offers);
+    add(&app.metrics.held_out, usize::from(held_out));
+    add(&app.metrics.unreadable_customers, usize::from(asked.is_unreadable));
     Ok(())
 }
 

@@ -69,7 +69,11 @@ pub(super) static FILLED: Object = Object {
     ],
 };
 
-fn read_threshold(value: &Value<'_>) -> Result<Threshold, Problem> {
+/// Reads a checked threshold.
+///
+/// # Errors
+/// A [`Problem`] for an amount out of range.
+pub(super) fn read_threshold(value: &Value<'_>) -> Result<Threshold, Problem> {
     let field = Location::Field(&Location::Body, "threshold");
     let money = |name| {
         let amount = |number| {
@@ -91,15 +95,14 @@ fn read_threshold(value: &Value<'_>) -> Result<Threshold, Problem> {
 /// Writes what fills a threshold.
 ///
 /// # Errors
-/// A [`Problem`] for an amount out of range.
+/// A [`Problem`] where the scorer refuses.
 pub(super) fn write_fillings(
     live: &LiveVersion,
     query: &OffersQuery<'_>,
-    (threshold, explain): (&Value<'_>, bool),
+    (threshold, explain): (Threshold, bool),
     scratch: &mut OffersScratch,
     out: &mut Writer,
 ) -> Result<(), Problem> {
-    let threshold = read_threshold(threshold)?;
     let failed = |_| Problem::new(Code::INTERNAL, "the threshold could not be filled");
     let filled = live.scorer.fillings(query, &threshold, scratch).map_err(failed)?;
     let items = live.scorer.model().items();

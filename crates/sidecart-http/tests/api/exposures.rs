@@ -103,3 +103,19 @@ async fn without_a_log_there_is_no_file() {
         std::fs::read_dir(shop.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["shop"]);
 }
+
+#[tokio::test]
+async fn what_a_refused_question_would_have_been_shown_is_not_logged() {
+    let logs = tempfile::tempdir().unwrap();
+    let shop = Fixture::with(Shop { facts: true, ..Shop::default() }, |settings| {
+        settings.exposures = Some(logs.path().join("shown"));
+    });
+    let slate = |amount: f64| json!({ "items": ["item-03"], "threshold": { "amount": amount } });
+    let refused = shop.post("/v1/offers", &slate(1e300)).await;
+    assert_eq!(refused.error(), (422, "out_of_range", Some("threshold.amount")));
+    let answered = shop.post("/v1/offers", &slate(40.0)).await;
+    let n_shown = answered.json["offers"].as_array().unwrap().len();
+    assert!(answered.status == 200 && n_shown > 0);
+    let records = written(&logs.path().join("shown"), n_shown).await;
+    assert!(records.iter().all(|record| json!(record.request_id) == answered.json["request_id"]));
+}
