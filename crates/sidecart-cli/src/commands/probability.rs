@@ -17,7 +17,7 @@ pub(super) fn lines(summary: &Value) -> Result<String> {
     let header =
         ["situation", "baskets", "offers", "said", "bought", "calibration error", "log loss", "log loss by rank"];
     Ok(format!(
-        "probability that the basket ends up with an offer, on the newest baskets held back, each cut in two at random\n{}",
+        "probability that the basket ends up with an offer, on baskets held back that no ranker has learned from, each cut in two at random\n{}",
         table_text(&header, &rows)?
     ))
 }

@@ -1,6 +1,5 @@
 use sidecart_core::Money;
 
-use super::needs::Need;
 use super::optimum::Choice;
 use super::screen::Screen;
 use super::slate::{check, screen_all};
@@ -42,8 +41,8 @@ impl Scorer {
     /// stock, not excluded, no substitute of a basket item; at most 200 of them, by the ranking, and
     /// none with less than a tenth of the best one's relevance. Of items that replace each other only
     /// the most relevant one is a candidate: nobody buys both. They count with their price after a
-    /// promotion that holds now. The caps on a slate's length have no part in it. `None` where the basket holds an item without a known price, so that nobody knows
-    /// what is missing.
+    /// promotion that holds now. The caps on a slate's length have no part in it. `None` where the
+    /// basket holds an item without a known price, so that nobody knows what is missing.
     ///
     /// O(the ranking + [`ThresholdFiller::fill`]).
     ///
@@ -75,7 +74,9 @@ impl Scorer {
             for choice in choices.iter().take_while(|choice| relevance(choice) >= RELEVANT_PART * best) {
                 let price = passed[choice.candidate as usize].and_then(|passed| passed.deltas.value);
                 let &Choice { item, value, .. } = choice;
-                if let Some(price) = price.filter(|_| !collected.served.serve(model, &Need::of(model, item))) {
+                if let Some(price) =
+                    price.filter(|_| !collected.served.serve(model, &collected.known[choice.candidate as usize].need))
+                {
                     collected.served.add(model, item);
                     candidates.push(Filler { item, price, relevance: relevance(choice), value });
                 }
